@@ -1,0 +1,1 @@
+//! Channels: listen, archive, decode, map, commit, acknowledge; quarantine and replay.

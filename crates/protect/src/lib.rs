@@ -1,0 +1,1 @@
+//! Access decisions, tokens and the tamper-evident audit log.

@@ -1,0 +1,1 @@
+//! The FHIR store: versions, transactions, search, history; Access is the only door.

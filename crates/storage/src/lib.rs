@@ -1,0 +1,1 @@
+//! Sealed bytes: keys, log, index engine, object archive, snapshots.

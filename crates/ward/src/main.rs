@@ -1,0 +1,3 @@
+//! The `ward` binary.
+
+fn main() {}
