@@ -6,7 +6,12 @@
 //! - [`disk`]: the only way to files; [`fault`] is the same door over a disk that fails on command.
 //! - [`log`]: the ordered, durable sequence of sealed records: the truth.
 //! - [`engine`]: the ordered key-value index that is derived from the log and may be lost at any time.
+//! - [`clock`]: time and randomness as handles.
+//! - [`keys`]: root key, tenant keys, data keys, index keys; the only module that names a cryptography crate.
+//! - [`seal`]: the envelope of everything that is written.
 //! - [`testing`]: behaviour suites which every log and every engine must pass.
 
+pub mod clock;
 pub mod disk;
+pub mod keys;
 pub mod seal;
