@@ -1,0 +1,115 @@
+//! Takes TLS connections and serves HTTP on them until told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+/// Bounds of a listener.
+#[derive(Clone, Debug)]
+pub struct ListenLimits {
+    /// Connections open at a time; more wait in the system's backlog.
+    pub connections_max: usize,
+    /// How long a TLS handshake may take, in milliseconds.
+    pub handshake_ms_max: u64,
+    /// How long the head of a request may take to arrive, in milliseconds.
+    pub head_ms_max: u64,
+    /// How long open requests may go on after the stop, in milliseconds.
+    pub stop_ms_max: u64,
+}
+
+impl Default for ListenLimits {
+    fn default() -> Self {
+        Self { connections_max: 4096, handshake_ms_max: 10_000, head_ms_max: 30_000, stop_ms_max: 20_000 }
+    }
+}
+
+/// Serves `router` on `listener` over TLS until `stop` turns true, then lets open requests end.
+///
+/// Each accepted connection is a task of its own; its panic or error ends that connection alone.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    router: Router,
+    limits: ListenLimits,
+    mut stop: watch::Receiver<bool>,
+) {
+    let acceptor = TlsAcceptor::from(tls);
+    let slots = Arc::new(Semaphore::new(limits.connections_max));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot,
+            _ = stopped(&mut stop) => break,
+        };
+        let Ok(slot) = slot else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped(&mut stop) => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(pair) => pair,
+            Err(error) => {
+                // Out of file descriptors, most often: wait for connections to end instead of spinning.
+                tracing::warn!(error = %error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let watcher = graceful.watcher();
+        let (acceptor, router, limits) = (acceptor.clone(), router.clone(), limits.clone());
+        tokio::spawn(async move {
+            let _slot = slot;
+            connection(stream, peer, acceptor, router, &limits, watcher).await;
+        });
+    }
+    drop(listener);
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = tokio::time::sleep(Duration::from_millis(limits.stop_ms_max)) => {
+            tracing::warn!("open requests were cut at the end of the stop's time");
+        }
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop as well.
+    let _ = stop.wait_for(|stopping| *stopping).await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    acceptor: TlsAcceptor,
+    router: Router,
+    limits: &ListenLimits,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    // Answers are written whole; waiting to fill a packet only adds latency.
+    let _ = stream.set_nodelay(true);
+    let handshake = tokio::time::timeout(Duration::from_millis(limits.handshake_ms_max), acceptor.accept(stream));
+    let Ok(Ok(stream)) = handshake.await else {
+        tracing::debug!(%peer, "a TLS handshake failed");
+        return;
+    };
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(limits.head_ms_max))
+        .max_headers(100);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256).max_header_list_size(64 * 1024);
+    let service = TowerToHyperService::new(router);
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%peer, error = %error, "a connection ended with an error");
+    }
+}
