@@ -8,4 +8,5 @@
 #![warn(clippy::indexing_slicing)]
 
 pub mod json;
+pub mod path;
 pub mod search;

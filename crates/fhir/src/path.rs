@@ -1,0 +1,128 @@
+//! FHIRPath: expressions parsed once, evaluated over [`json::Value`](crate::json::Value) with knowledge of the R4 types.
+//!
+//! An [`Expression`] is text made ready; [`Expression::evaluate`] gives [`Item`]s that borrow from the resource. There is
+//! no clock, no terminology server and no other resource in reach: the present and variables come in a [`Context`],
+//! `resolve()` knows contained resources and the types that references name, and `memberOf` is refused. Everything is
+//! bounded by [`Bounds`], so an expression from outside can be evaluated on a resource from outside.
+//!
+//! Source: FHIRPath N1 (ANSI/HL7 NMN1-2020), and FHIR R4 2.9 for what FHIR adds.
+
+mod function;
+mod lexer;
+mod member;
+mod parser;
+mod syntax;
+mod temporal;
+
+pub use temporal::{CalendarUnit, Date, DateTime, Time};
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Why an expression could not be parsed or evaluated. Carries no values of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathError {
+    kind: PathErrorKind,
+    offset: Option<usize>,
+    message: Cow<'static, str>,
+}
+
+/// What a [`PathError`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathErrorKind {
+    /// The text is no expression; [`PathError::offset`] tells where.
+    Syntax,
+    /// The expression cannot be applied to these values.
+    Evaluation,
+    /// A bound was reached.
+    Limit,
+    /// The function is known, but needs something that is not here (a terminology service, a profile).
+    Unsupported,
+}
+
+impl PathError {
+    fn syntax(offset: usize, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind: PathErrorKind::Syntax, offset: Some(offset), message: message.into() }
+    }
+
+    /// What the error is about.
+    #[must_use]
+    pub const fn kind(&self) -> PathErrorKind {
+        self.kind
+    }
+
+    /// The byte offset in the expression, for syntax errors.
+    #[must_use]
+    pub const fn offset(&self) -> Option<usize> {
+        self.offset
+    }
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.offset {
+            Some(offset) => write!(f, "{} (at byte {offset} of the expression)", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for PathError {}
+
+/// The bounds of parsing and evaluation.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// The length of an expression.
+    pub expression_bytes_max: usize,
+    /// The number of tokens of an expression.
+    pub tokens_max: usize,
+    /// The height of an expression's tree; evaluation recurses this deep.
+    pub depth_max: usize,
+    /// How many items an evaluation may touch.
+    pub steps_max: u64,
+    /// How many items a collection may hold.
+    pub items_max: usize,
+    /// How long a computed text may be.
+    pub text_bytes_max: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            expression_bytes_max: 64 * 1024,
+            tokens_max: 8192,
+            depth_max: 96,
+            steps_max: 10_000_000,
+            items_max: 1_000_000,
+            text_bytes_max: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// A parsed expression.
+#[derive(Debug, PartialEq)]
+pub struct Expression {
+    root: syntax::Expr,
+}
+
+impl Expression {
+    /// Parses an expression within the default [`Bounds`].
+    ///
+    /// # Errors
+    /// [`PathErrorKind::Syntax`] with the place, for text that is no expression, an unknown function, or an expression that
+    /// is too long or nested too deeply.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        Ok(Self { root: parser::parse(text, &Bounds::default())? })
+    }
+}
+
+/// Writes the expression so that parsing gives it back.
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.root.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests;

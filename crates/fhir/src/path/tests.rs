@@ -1,0 +1,133 @@
+use super::*;
+use proptest::prelude::*;
+
+/// Parses `text`, writes it, and expects the same expression back.
+fn round_trip(text: &str) {
+    let parsed = Expression::parse(text).unwrap();
+    let written = parsed.to_string();
+    assert_eq!(Expression::parse(&written).unwrap(), parsed, "{text} was written as {written}");
+}
+
+#[test]
+fn what_is_written_parses_to_the_same() {
+    for text in [
+        "Patient.name.given",
+        "(Observation.value as Quantity).unit | Observation.code.coding[0].display",
+        "Patient.deceased.exists() and Patient.deceased != false",
+        "telecom.where(system = 'phone' and use in ('home' | 'work'))",
+        "-1 + 2 * 3 div 4 mod 5 - -6",
+        "-(1).convertsToInteger()",
+        "a implies b or c and d xor e",
+        "`a b`.`is`.contains('\\u00e4\\n\\'') contains `true`",
+        "@2015 = @2015T or @2015-02-04T14:34:28.123+10:00 > @T14:30",
+        "4 days + 10.10 'mg' & {}",
+        "iif($this.x, $index, $total).ofType(FHIR.Quantity)",
+        "%resource.a & %`us-zip` & %'us-zip'",
+        "sort(-$this, name desc)",
+        "Observation.value.as(System.String)",
+    ] {
+        round_trip(text);
+    }
+}
+
+#[test]
+fn operators_bind_as_the_grammar_says() {
+    let parse = |text: &str| Expression::parse(text).unwrap();
+    for (text, same) in [
+        ("1 + 2 * 3", "1 + (2 * 3)"),
+        ("1 - 2 - 3", "(1 - 2) - 3"),
+        ("a | b = c", "(a | b) = c"),
+        ("a = b in c", "(a = b) in c"),
+        ("a and b or c", "(a and b) or c"),
+        ("a or b implies c", "(a or b) implies c"),
+        ("-a.b", "-(a.b)"),
+        ("1 + 2 is Integer", "(1 + 2).is(Integer)"),
+        ("a is B | c", "(a is B) | c"),
+        ("a > b is Boolean", "a > (b is Boolean)"),
+    ] {
+        assert_eq!(parse(text), parse(same), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_expression_is_refused_with_its_place() {
+    for (text, offset) in [
+        ("", 0),
+        ("a.", 2),
+        ("2 + 2 /", 7),
+        ("2 + 2 /* not finished", 6),
+        ("a b", 2),
+        ("a.nosuch()", 2),
+        ("(a", 2),
+        ("'a", 0),
+        ("@2015-13", 0),
+        ("$that", 0),
+        ("a ; b", 2),
+        ("count(1)", 0),
+    ] {
+        let error = Expression::parse(text).unwrap_err();
+        assert_eq!((error.kind(), error.offset()), (PathErrorKind::Syntax, Some(offset)), "{text}: {error}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_refused_and_harmless() {
+    for (open, close) in [("(", ")"), ("-", ""), ("a.where(", ")"), ("a[", "]")] {
+        let text = format!("{}1{}", open.repeat(5000), close.repeat(5000));
+        assert!(Expression::parse(&text).is_err());
+    }
+    for link in [".a", "+ 1", "[0]", " is A", ".first()"] {
+        assert!(Expression::parse(&format!("a{}", link.repeat(1500))).is_err());
+    }
+}
+
+fn any_expression() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("$this".to_owned()),
+        Just("{}".to_owned()),
+        Just("true".to_owned()),
+        Just("4 days".to_owned()),
+        Just("@2015-02T".to_owned()),
+        "[a-z]{1,5}",
+        "[0-9]{1,4}(\\.[0-9]{1,3})?",
+        "'[a-zä\" ]{0,5}'",
+        "`[a-z ]{1,5}`",
+    ];
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        prop_oneof![
+            (
+                inner.clone(),
+                inner.clone(),
+                prop::sample::select(vec!["+", "-", "and", "|", "=", "in", "&", "<=", "implies"])
+            )
+                .prop_map(|(left, right, sign)| format!("{left} {sign} {right}")),
+            inner.clone().prop_map(|inner| format!("({inner})")),
+            inner.clone().prop_map(|inner| format!("-{inner}")),
+            inner.clone().prop_map(|inner| format!("({inner}).where(a = {inner})")),
+            (inner.clone(), inner.clone()).prop_map(|(left, index)| format!("({left})[{index}]")),
+            inner.prop_map(|inner| format!("({inner}) is FHIR.Patient")),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_the_parser(text in "\\PC{0,60}") {
+        let _ = Expression::parse(&text);
+    }
+
+    #[test]
+    fn no_row_of_tokens_panics_the_parser(text in "([a-z.()\\[\\]'`@%$0-9T:+*|=<>, -]|where|is|and ){0,40}") {
+        if let Ok(parsed) = Expression::parse(&text) {
+            prop_assert_eq!(Expression::parse(&parsed.to_string()).unwrap(), parsed);
+        }
+    }
+
+    #[test]
+    fn any_expression_is_written_as_it_was_parsed(text in any_expression()) {
+        // A keyword may come up as a name.
+        if let Ok(parsed) = Expression::parse(&text) {
+            prop_assert_eq!(Expression::parse(&parsed.to_string()).unwrap(), parsed);
+        }
+    }
+}
