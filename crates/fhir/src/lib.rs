@@ -7,6 +7,7 @@
 //! [`json::Value`]; what it may hold is looked up in the tables.
 #![warn(clippy::indexing_slicing)]
 
+pub mod definitions;
 pub mod json;
 pub mod path;
 pub mod search;
