@@ -13,5 +13,22 @@
 
 pub mod clock;
 pub mod disk;
+pub mod engine;
 pub mod keys;
+pub mod log;
 pub mod seal;
+
+/// What a caller should do about an error of this crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Fix the request.
+    Invalid,
+    /// Look again and retry.
+    Conflict,
+    /// Retry later, or after a restart.
+    Unavailable,
+    /// Restore or rebuild.
+    Corrupt,
+    /// Report it: it is our mistake.
+    Internal,
+}
