@@ -8,12 +8,18 @@
 //! Source: FHIRPath N1 (ANSI/HL7 NMN1-2020), and FHIR R4 2.9 for what FHIR adds.
 
 mod function;
+mod item;
 mod lexer;
 mod member;
+mod model;
 mod parser;
 mod syntax;
 mod temporal;
 
+pub(crate) use function::Function;
+pub use item::{Item, Node, Quantity, TypeReference};
+pub(crate) use model::{Child, TypeInfo, Variant, resource_info, type_info};
+pub(crate) use syntax::{Expr, Literal, Operator, TypeName, TypeOperator};
 pub use temporal::{CalendarUnit, Date, DateTime, Time};
 
 use std::borrow::Cow;
@@ -100,6 +106,17 @@ impl Default for Bounds {
     }
 }
 
+/// What an evaluation may know besides the resource.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// The present, in milliseconds since 1970 UTC and minutes east of UTC; without it `now()` and its kin are refused.
+    pub now: Option<(i64, i16)>,
+    /// Values for `%name`. `%resource`, `%rootResource`, `%context` and the code systems' names are always there.
+    pub variables: Vec<(String, Vec<Item<'static>>)>,
+    /// The bounds.
+    pub bounds: Bounds,
+}
+
 /// A parsed expression.
 #[derive(Debug, PartialEq)]
 pub struct Expression {
@@ -114,6 +131,23 @@ impl Expression {
     /// is too long or nested too deeply.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         Ok(Self { root: parser::parse(text, &Bounds::default())? })
+    }
+
+    pub(crate) const fn root(&self) -> &Expr {
+        &self.root
+    }
+
+    /// Evaluates the expression with `resource` as its context.
+    ///
+    /// # Errors
+    /// A [`PathError`] when the values do not fit the expression or a bound is reached.
+    pub fn evaluate<'a>(
+        &'a self,
+        resource: &'a crate::json::Value,
+        context: &Context,
+    ) -> Result<Vec<Item<'a>>, PathError> {
+        let _ = (resource, context);
+        Ok(Vec::new())
     }
 }
 

@@ -11,9 +11,13 @@ pub mod normalise;
 pub mod number;
 pub mod query;
 
+mod extract;
 mod parameter;
+mod registry;
 mod term;
 
+pub use extract::{extract, patient_compartment};
 pub use parameter::{Component, Kind, Parameter};
+pub use registry::{parameter, parameters};
 pub use rust_decimal::Decimal;
 pub use term::{ReferenceTerm, Term};

@@ -1,0 +1,194 @@
+//! Reading the searchable values out of a resource.
+
+mod convert;
+mod route;
+#[cfg(test)]
+mod tests;
+
+use compact_str::CompactString;
+
+use super::registry::type_registry;
+use super::{Kind, Parameter, ReferenceTerm, Term};
+use crate::json::Value;
+use crate::path::{Context, Expression, Item, TypeInfo};
+use convert::convert;
+use route::{Route, compile, walk};
+
+/// How many combinations of component values one composite may give; a resource beyond has no honest use for them.
+const COMBINATIONS_MAX: usize = 256;
+
+/// Gives every searchable value of `resource` to `emit`, with its parameter.
+///
+/// A resource of unknown type gives nothing; a value that cannot be read (a date that is none, a reference that is a
+/// number) is skipped. `_lastUpdated` is not given: the store knows it better. References into `contained` are skipped,
+/// since they lead nowhere outside their resource. A value may be given more than once.
+///
+/// A token of a CodeableConcept comes once for each coding, or once with only a text when it has no coding. A string
+/// parameter over a HumanName or Address gives each part. A composite gives every combination of its components' values
+/// that stand together.
+///
+/// Source: FHIR R4 3.1.1.4 (types of parameters).
+pub fn extract(resource: &Value, emit: &mut dyn FnMut(&'static Parameter, Term)) {
+    let Some(registry) = resource.resource_type().and_then(type_registry) else { return };
+    for entry in &registry.plan().entries {
+        let parameter = entry.parameter;
+        entry.read(resource, &mut |term| emit(parameter, term));
+    }
+}
+
+/// The ids of the patients to whose compartment `resource` belongs, each once, in the order they are found.
+///
+/// A Patient belongs to its own compartment. Only references of the form `Patient/id` count.
+///
+/// Source: FHIR R4 CompartmentDefinition `patient`.
+#[must_use]
+pub fn patient_compartment(resource: &Value) -> Vec<CompactString> {
+    let mut patients: Vec<CompactString> = Vec::new();
+    let Some(registry) = resource.resource_type().and_then(type_registry) else { return patients };
+    if registry.resource_type == "Patient"
+        && let Some(id) = resource.get("id").and_then(Value::as_str)
+    {
+        patients.push(id.into());
+    }
+    let plan = registry.plan();
+    for entry in plan.compartment.iter().filter_map(|index| plan.entries.get(*index)) {
+        entry.read(resource, &mut |term| {
+            if let Term::Reference(ReferenceTerm::Local { resource_type, id, .. }) = term
+                && resource_type == "Patient"
+                && !patients.contains(&id)
+            {
+                patients.push(id);
+            }
+        });
+    }
+    patients
+}
+
+/// How all values of one resource type are read.
+pub(super) struct Plan {
+    entries: Vec<Entry>,
+    /// The entries whose references decide the patient compartment.
+    compartment: Vec<usize>,
+}
+
+struct Entry {
+    parameter: &'static Parameter,
+    reader: Reader,
+}
+
+enum Reader {
+    /// Plain paths.
+    Routes(Vec<Route>),
+    /// Anything else.
+    General(Expression),
+    /// A composite: each route with the routes of its parts.
+    Composite(Vec<(Route, Vec<Vec<Route>>)>),
+}
+
+impl Plan {
+    /// Makes the plan of a type. A test holds that every expression of the registry can be compiled, so that none is
+    /// left out here.
+    pub(super) fn compile(
+        resource_type: &str,
+        parameters: &[&'static Parameter],
+        compartment: &[&str],
+    ) -> Self {
+        let entries: Vec<Entry> = parameters
+            .iter()
+            .filter(|parameter| parameter.code != "_lastUpdated")
+            .filter_map(|parameter| Some(Entry { parameter, reader: reader(resource_type, parameter)? }))
+            .collect();
+        let compartment = entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| compartment.contains(&entry.parameter.code))
+            .map(|(index, _)| index)
+            .collect();
+        Self { entries, compartment }
+    }
+}
+
+fn reader(resource_type: &str, parameter: &Parameter) -> Option<Reader> {
+    let root = crate::path::type_info(resource_type)?;
+    let expression = Expression::parse(parameter.expression).ok()?;
+    let Some(routes) = compile(&expression, root, root) else {
+        return (parameter.kind != Kind::Composite).then_some(Reader::General(expression));
+    };
+    if parameter.kind != Kind::Composite {
+        return Some(Reader::Routes(routes));
+    }
+    let mut parts = Vec::new();
+    for component in parameter.components {
+        parts.push(Expression::parse(component.expression).ok()?);
+    }
+    let with_parts = |route: Route| {
+        let focus = route.ty()?;
+        let parts = parts.iter().map(|part| compile(part, focus, root)).collect::<Option<Vec<_>>>()?;
+        Some((route, parts))
+    };
+    Some(Reader::Composite(routes.into_iter().map(with_parts).collect::<Option<Vec<_>>>()?))
+}
+
+impl Entry {
+    fn read(&self, resource: &Value, emit: &mut dyn FnMut(Term)) {
+        let kind = self.parameter.kind;
+        match &self.reader {
+            Reader::Routes(routes) => {
+                for route in routes {
+                    walk(route, resource, resource, &mut |value, ty| convert(kind, value, ty, emit));
+                }
+            }
+            Reader::General(expression) => general(expression, kind, resource, emit),
+            Reader::Composite(routes) => {
+                for (route, parts) in routes {
+                    walk(route, resource, resource, &mut |focus, _| {
+                        self.combine(parts, focus, resource, emit);
+                    });
+                }
+            }
+        }
+    }
+
+    /// Every combination of the parts' values below one focus.
+    fn combine(&self, parts: &[Vec<Route>], focus: &Value, resource: &Value, emit: &mut dyn FnMut(Term)) {
+        let mut combinations: Vec<Vec<Term>> = vec![Vec::new()];
+        for (routes, component) in parts.iter().zip(self.parameter.components) {
+            let mut found = Vec::new();
+            for route in routes {
+                walk(route, focus, resource, &mut |value, ty| {
+                    convert(component.kind, value, ty, &mut |term| found.push(term));
+                });
+            }
+            let longer = combinations.iter().flat_map(|head| {
+                found.iter().map(move |term| {
+                    let mut longer = head.clone();
+                    longer.push(term.clone());
+                    longer
+                })
+            });
+            combinations = longer.take(COMBINATIONS_MAX).collect();
+        }
+        for combination in combinations {
+            emit(Term::Composite(combination));
+        }
+    }
+}
+
+fn general(expression: &Expression, kind: Kind, resource: &Value, emit: &mut dyn FnMut(Term)) {
+    let Ok(items) = expression.evaluate(resource, &Context::default()) else { return };
+    for item in &items {
+        match item {
+            Item::Node(node) => convert(kind, node.value(), node.type_info(), emit),
+            Item::Boolean(value) if kind == Kind::Token => {
+                let code = if *value { "true" } else { "false" };
+                emit(Term::Token { system: None, code: Some(code.into()), text: None });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The type of a value found at run time where the definitions only say "a resource".
+fn actual_type(value: &Value, ty: &'static TypeInfo) -> &'static TypeInfo {
+    if ty.is_any_resource() { crate::path::resource_info(value.resource_type()) } else { ty }
+}

@@ -1,0 +1,231 @@
+use super::super::{Decimal, parameter, parameters};
+use super::*;
+use crate::definitions;
+use crate::json::{Limits, parse};
+use proptest::prelude::*;
+
+/// Shows a term in one line; test data only.
+fn show(term: &Term) -> String {
+    let part = |part: &Option<CompactString>| part.as_deref().unwrap_or("-").to_owned();
+    match term {
+        Term::String(text) => text.to_string(),
+        Term::Token { system, code, text } => format!("{}|{}|{}", part(system), part(code), part(text)),
+        Term::Date { low_ms, high_ms } => format!("{low_ms}..{high_ms}"),
+        Term::Number { low, high, value } => format!("{value} in {low}..{high}"),
+        Term::Quantity { low, high, value, system, code, unit } => {
+            format!("{value} in {low}..{high} {}|{}|{}", part(system), part(code), part(unit))
+        }
+        Term::Reference(ReferenceTerm::Local { resource_type, id, version }) => {
+            format!("{resource_type}/{id}/{}", part(version))
+        }
+        Term::Reference(ReferenceTerm::Absolute(url)) => url.to_string(),
+        Term::Reference(ReferenceTerm::Logical { resource_type, system, value }) => {
+            format!("{}?{}|{}", part(resource_type), part(system), part(value))
+        }
+        Term::Reference(ReferenceTerm::Canonical { url, version }) => format!("{url}|{}", part(version)),
+        Term::Uri(uri) => uri.to_string(),
+        Term::Composite(parts) => parts.iter().map(show).collect::<Vec<_>>().join(" $ "),
+    }
+}
+
+fn check(resource: &str, code: &str, expected: &[&str]) {
+    let resource = parse(resource.as_bytes(), &Limits::default()).unwrap();
+    let mut found = Vec::new();
+    extract(&resource, &mut |parameter, term| {
+        if parameter.code == code {
+            found.push(show(&term));
+        }
+    });
+    assert_eq!(found, expected, "{code}");
+}
+
+const OBSERVATION: &str = r##"{"resourceType":"Observation","id":"o1",
+ "meta":{"profile":["http://example.org/p"],"tag":[{"system":"s","code":"t"}],"source":"http://example.org/feed#1"},
+ "status":"final","category":[{"coding":[{"system":"http://c","code":"laboratory"}]}],
+ "code":{"coding":[{"system":"http://loinc.org","code":"85354-9","display":"BP"},{"code":"bp"}],"text":"Blood pressure"},
+ "subject":{"reference":"Patient/p1","identifier":{"system":"urn:mrn","value":"77"}},
+ "performer":[{"reference":"Practitioner/d1/_history/3"},{"reference":"#inside"},{"reference":"http://other.org/Organization/2"}],
+ "effectiveDateTime":"2020-01-01","valueQuantity":{"value":5.40,"unit":"mmol/L","system":"http://unitsofmeasure.org","code":"mmol/L"},
+ "component":[{"code":{"coding":[{"code":"8480-6"}]},"valueQuantity":{"value":120,"comparator":"<"}},
+              {"code":{"text":"only text"},"valueCodeableConcept":{"coding":[{"code":"high"}]}}]}"##;
+
+#[test]
+fn an_observation_gives_each_kind_of_value() {
+    check(OBSERVATION, "_id", &["-|o1|-"]);
+    check(OBSERVATION, "_profile", &["http://example.org/p"]);
+    check(OBSERVATION, "_tag", &["s|t|-"]);
+    check(OBSERVATION, "_source", &["http://example.org/feed#1"]);
+    check(OBSERVATION, "_lastUpdated", &[]);
+    check(OBSERVATION, "status", &["-|final|-"]);
+    check(OBSERVATION, "code", &["http://loinc.org|85354-9|BP", "-|bp|Blood pressure"]);
+    check(OBSERVATION, "subject", &["Patient/p1/-", "-?urn:mrn|77"]);
+    check(OBSERVATION, "patient", &["Patient/p1/-", "-?urn:mrn|77"]);
+    check(OBSERVATION, "performer", &["Practitioner/d1/3", "http://other.org/Organization/2"]);
+    check(OBSERVATION, "date", &["1577836800000..1577923200000"]);
+    let units = "http://unitsofmeasure.org|mmol/L|mmol/L";
+    check(OBSERVATION, "value-quantity", &[&format!("5.40 in 5.395..5.405 {units}")]);
+    check(OBSERVATION, "component-value-quantity", &[&format!("120 in {}..120 -|-|-", Decimal::MIN)]);
+    check(OBSERVATION, "component-code", &["-|8480-6|-", "-|-|only text"]);
+}
+
+#[test]
+fn a_composite_joins_what_stands_together() {
+    let quantity = "5.40 in 5.395..5.405 http://unitsofmeasure.org|mmol/L|mmol/L";
+    let (first, second) =
+        (format!("http://loinc.org|85354-9|BP $ {quantity}"), format!("-|bp|Blood pressure $ {quantity}"));
+    check(OBSERVATION, "code-value-quantity", &[&first, &second]);
+    let component = format!("-|8480-6|- $ 120 in {}..120 -|-|-", Decimal::MIN);
+    check(OBSERVATION, "component-code-value-quantity", &[&component]);
+    check(OBSERVATION, "combo-code-value-quantity", &[&first, &second, &component]);
+    check(OBSERVATION, "component-code-value-concept", &["-|-|only text $ -|high|-"]);
+    let sequence = r#"{"resourceType":"MolecularSequence","referenceSeq":{"chromosome":{"coding":[{"code":"1"}]}},
+      "variant":[{"start":3,"end":5}]}"#;
+    check(sequence, "chromosome-variant-coordinate", &["-|1|- $ 3 in 2.5..3.5 $ 5 in 4.5..5.5"]);
+}
+
+#[test]
+fn a_patient_gives_names_contacts_and_whether_they_live() {
+    let patient = r#"{"resourceType":"Patient","id":"p1","active":true,"birthDate":"1974-12",
+      "name":[{"family":"Doe","given":["Ann","Bea"],"text":"Dr Ann Doe"}],
+      "telecom":[{"system":"phone","value":"555"},{"system":"email","value":"a@example.org"},{"value":"x"}],
+      "address":[{"line":["1 Way"],"city":"Town","postalCode":"99"}],
+      "link":[{"other":{"reference":"Patient/p2"}}],"deceasedBoolean":false}"#;
+    check(patient, "name", &["Doe", "Ann", "Bea", "Dr Ann Doe"]);
+    check(patient, "family", &["Doe"]);
+    check(patient, "phone", &["-|555|-"]);
+    check(patient, "telecom", &["-|555|-", "-|a@example.org|-", "-|x|-"]);
+    check(patient, "address", &["1 Way", "Town", "99"]);
+    check(patient, "active", &["-|true|-"]);
+    check(patient, "birthdate", &["155088000000..157766400000"]);
+    let value = parse(patient.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(patient_compartment(&value), ["p1", "p2"]);
+}
+
+#[test]
+fn periods_timings_ranges_and_money_become_ranges() {
+    let encounter = r#"{"resourceType":"Encounter","period":{"start":"2020-01-01T10:00:00Z"}}"#;
+    check(encounter, "date", &[&format!("1577872800000..{}", i64::MAX)]);
+    let timing = r#"{"resourceType":"Observation","effectiveTiming":{"event":["2020-01-03","2020-01-01"],
+      "repeat":{"boundsPeriod":{"end":"2020-01-04"}}}}"#;
+    check(timing, "date", &[&format!("{}..1578182400000", i64::MIN)]);
+    let condition =
+        r#"{"resourceType":"Condition","onsetRange":{"low":{"value":5,"code":"a"},"high":{"value":6}}}"#;
+    check(condition, "onset-age", &["5 in 4.5..6.5 -|a|-"]);
+    let invoice = r#"{"resourceType":"Invoice","totalNet":{"value":10.00,"currency":"EUR"}}"#;
+    check(invoice, "totalnet", &["10.00 in 9.995..10.005 urn:iso:std:iso:4217|EUR|EUR"]);
+    let risk = r#"{"resourceType":"RiskAssessment","prediction":[{"probabilityDecimal":0.5}]}"#;
+    check(risk, "probability", &["0.5 in 0.45..0.55"]);
+}
+
+#[test]
+fn choices_and_types_of_targets_decide() {
+    let request = r#"{"resourceType":"MedicationRequest","medicationReference":{"reference":"Medication/1"},
+      "subject":{"reference":"Group/g"}}"#;
+    check(request, "medication", &["Medication/1/-"]);
+    check(request, "code", &[]);
+    check(request, "subject", &["Group/g/-"]);
+    check(request, "patient", &[]);
+    let library = r#"{"resourceType":"Library","url":"http://x/L","relatedArtifact":[
+      {"type":"depends-on","resource":"http://x/M|2"},{"type":"successor","resource":"http://x/N"}]}"#;
+    check(library, "depends-on", &["http://x/M|2"]);
+    check(library, "url", &["http://x/L"]);
+    assert_eq!(parameter("Observation", "patient").unwrap().targets, ["Patient"]);
+    assert!(parameter("Provenance", "target").unwrap().targets.is_empty());
+}
+
+#[test]
+fn compartments_follow_the_definition() {
+    let compartment = |text: &str| patient_compartment(&parse(text.as_bytes(), &Limits::default()).unwrap());
+    assert_eq!(compartment(OBSERVATION), ["p1"]);
+    let appointment = r#"{"resourceType":"Appointment","participant":[{"actor":{"reference":"Patient/a"}},
+      {"actor":{"reference":"Practitioner/b"}},{"actor":{"reference":"Patient/c"}},{"actor":{"reference":"Patient/a"}}]}"#;
+    assert_eq!(compartment(appointment), ["a", "c"]);
+    assert!(compartment(r#"{"resourceType":"Organization","id":"o"}"#).is_empty());
+}
+
+#[test]
+fn every_parameter_of_the_standard_can_be_read() {
+    let mut general = Vec::new();
+    for ty in definitions::resource_types() {
+        let all = parameters(ty.name);
+        let plan = type_registry(ty.name).unwrap().plan();
+        // All but `_lastUpdated` have a reader.
+        assert_eq!(plan.entries.len() + 1, all.len(), "{}", ty.name);
+        general.extend(plan.entries.iter().filter_map(|entry| match &entry.reader {
+            Reader::General(_) => Some((entry.parameter.resource_type, entry.parameter.code)),
+            Reader::Routes(routes) => {
+                assert!(!routes.is_empty(), "{:?}", entry.parameter);
+                None
+            }
+            Reader::Composite(routes) => {
+                for (_, parts) in routes {
+                    assert_eq!(parts.len(), entry.parameter.components.len());
+                    assert!(parts.iter().all(|part| !part.is_empty()), "{:?}", entry.parameter);
+                }
+                None
+            }
+        }));
+        for code in ["_id", "_lastUpdated", "_profile", "_tag", "_security", "_source"] {
+            assert!(parameter(ty.name, code).is_some(), "{} {code}", ty.name);
+        }
+    }
+    // Everything else is a plain path.
+    assert_eq!(general, [("Patient", "deceased")]);
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let names = || {
+        prop::sample::select(vec![
+            "code",
+            "coding",
+            "system",
+            "value",
+            "subject",
+            "reference",
+            "identifier",
+            "valueQuantity",
+            "component",
+            "name",
+            "telecom",
+            "given",
+            "period",
+            "effectiveTiming",
+            "event",
+            "repeat",
+            "boundsPeriod",
+            "start",
+            "meta",
+            "tag",
+            "low",
+        ])
+    };
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        prop::sample::select(vec!["Patient/1", "2020", "", "http://x|1", "phone", "9999-12-31"])
+            .prop_map(Value::from),
+        "\\PC{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 40, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((names(), inner), 0..6).prop_map(crate::json::object),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn nothing_in_a_resource_panics_the_extraction(
+        body in any_json(),
+        ty in prop::sample::select(vec!["Observation", "Patient", "Encounter", "Bundle", "MolecularSequence", "Nothing"]),
+    ) {
+        let mut body = body;
+        if let Some(object) = body.as_object_mut() {
+            object.insert("resourceType", ty);
+        }
+        extract(&body, &mut |_, _| {});
+        let _ = patient_compartment(&body);
+    }
+}
