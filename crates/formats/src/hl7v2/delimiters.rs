@@ -36,7 +36,8 @@ impl Default for Delimiters {
 }
 
 impl Delimiters {
-    /// Reads MSH-1 and MSH-2. An empty MSH-2 gives the usual characters; more than five are cut to five.
+    /// Reads MSH-1 and MSH-2. An empty MSH-2 gives the usual characters; more than five are cut to five. A doubled escape
+    /// character (`^~\\&`, from senders that escaped their own configuration once too often) counts once.
     ///
     /// # Errors
     /// [`ParseError::Delimiters`] where one of them cannot divide anything or two are the same.
@@ -45,7 +46,8 @@ impl Delimiters {
         let found = if encoding.is_empty() {
             usual
         } else {
-            let nth = |index: usize| encoding.get(index).copied();
+            let doubled = usize::from(has_doubled_escape(encoding));
+            let nth = |index: usize| encoding.get(if index > 2 { index + doubled } else { index }).copied();
             Self {
                 field,
                 component: nth(0).unwrap_or(b'^'),
@@ -77,6 +79,11 @@ impl Delimiters {
     pub fn encoding_characters(&self) -> String {
         self.all().skip(1).map(char::from).collect()
     }
+}
+
+/// Whether MSH-2 repeats its escape character.
+pub(super) fn has_doubled_escape(encoding: &[u8]) -> bool {
+    matches!(encoding, [_, _, escape, again, ..] if escape == again)
 }
 
 /// Whether a byte can serve as MSH-1.

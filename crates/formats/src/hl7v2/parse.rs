@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::charset::Charset;
-use super::delimiters::{Delimiters, may_divide};
+use super::delimiters::{Delimiters, has_doubled_escape, may_divide};
 use super::location::{Location, SegmentName};
 use super::message::{Message, SegmentSpan};
 use super::problem::{ParseError, Problem, ProblemKind};
@@ -183,6 +183,8 @@ fn header<'a>(bytes: &'a [u8], problems: &mut Problems) -> Result<(Delimiters, &
     let encoding = fields.next().unwrap_or(&[]);
     if encoding.is_empty() {
         problems.add(ProblemKind::NoEncodingCharacters, 4);
+    } else if has_doubled_escape(encoding) {
+        problems.add(ProblemKind::DoubledEscapeCharacter, 4);
     } else if encoding.len() > 5 {
         problems.add(ProblemKind::LongEncodingCharacters, 4);
     }

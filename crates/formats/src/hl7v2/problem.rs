@@ -84,6 +84,8 @@ pub enum ProblemKind {
     UnknownCharset,
     /// MSH-2 is empty; the usual characters were used.
     NoEncodingCharacters,
+    /// MSH-2 has its escape character twice; it was counted once.
+    DoubledEscapeCharacter,
     /// MSH-2 has more than five characters; those after the fifth were not used.
     LongEncodingCharacters,
     /// Something stood before `MSH`; it was skipped.
@@ -107,6 +109,7 @@ impl ProblemKind {
             Self::NotAscii => "not-ascii",
             Self::UnknownCharset => "unknown-charset",
             Self::NoEncodingCharacters => "no-encoding-characters",
+            Self::DoubledEscapeCharacter => "doubled-escape-character",
             Self::LongEncodingCharacters => "long-encoding-characters",
             Self::JunkBeforeHeader => "junk-before-header",
             Self::LineContinued => "line-continued",
@@ -126,6 +129,7 @@ impl fmt::Display for ProblemKind {
             Self::NotAscii => "bytes beyond ASCII though MSH-18 says ASCII",
             Self::UnknownCharset => "MSH-18 names an unknown character set",
             Self::NoEncodingCharacters => "MSH-2 is empty",
+            Self::DoubledEscapeCharacter => "MSH-2 has its escape character twice",
             Self::LongEncodingCharacters => "MSH-2 has more than five characters",
             Self::JunkBeforeHeader => "something stands before MSH",
             Self::LineContinued => {
