@@ -1,0 +1,95 @@
+//! The file `tokens`: all records of a store in one sealed value, replaced whole.
+//!
+//! Inside: version 1, then JSON of the rows below. It is small (some hundred bytes a token) and rarely written.
+
+use serde::{Deserialize, Serialize};
+use storage::keys::TenantId;
+
+use super::{TokenError, TokenId, TokenRecord, TokenSpec};
+use crate::access::{Actor, ActorKind, Purpose, Scopes};
+
+const VERSION: u32 = 1;
+
+/// A record with the hash of its secret.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) record: TokenRecord,
+    pub(super) secret_hash: [u8; 32],
+}
+
+#[derive(Serialize, Deserialize)]
+struct FileShape {
+    version: u32,
+    tokens: Vec<Row>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    id: String,
+    secret_sha256: String,
+    created_ms: i64,
+    expires_ms: Option<i64>,
+    revoked_ms: Option<i64>,
+    tenant: u32,
+    purpose: String,
+    scope: String,
+    actor_kind: String,
+    actor_id: String,
+    actor_display: String,
+}
+
+fn kind_word(kind: ActorKind) -> &'static str {
+    match kind {
+        ActorKind::User => "user",
+        ActorKind::System => "system",
+        ActorKind::Device => "device",
+    }
+}
+
+pub(super) fn write<'a>(tokens: impl Iterator<Item = &'a Kept>) -> Result<Vec<u8>, TokenError> {
+    let tokens = tokens
+        .map(|Kept { record, secret_hash }| Row {
+            id: record.id.to_string(),
+            secret_sha256: hex::encode(secret_hash),
+            created_ms: record.created_ms,
+            expires_ms: record.spec.expires_ms,
+            revoked_ms: record.revoked_ms,
+            tenant: record.spec.tenant.0,
+            purpose: record.spec.purpose.code().to_owned(),
+            scope: record.spec.scopes.to_string(),
+            actor_kind: kind_word(record.spec.actor.kind).to_owned(),
+            actor_id: record.spec.actor.id.clone(),
+            actor_display: record.spec.actor.display.clone(),
+        })
+        .collect();
+    serde_json::to_vec(&FileShape { version: VERSION, tokens }).map_err(|_| TokenError::Damaged)
+}
+
+pub(super) fn read(bytes: &[u8]) -> Result<Vec<Kept>, TokenError> {
+    let file: FileShape = serde_json::from_slice(bytes).map_err(|_| TokenError::Damaged)?;
+    if file.version != VERSION {
+        return Err(TokenError::Damaged);
+    }
+    file.tokens.into_iter().map(|row| kept(row).ok_or(TokenError::Damaged)).collect()
+}
+
+fn kept(row: Row) -> Option<Kept> {
+    let kinds = [ActorKind::User, ActorKind::System, ActorKind::Device];
+    let kind = kinds.into_iter().find(|kind| kind_word(*kind) == row.actor_kind)?;
+    let mut secret_hash = [0; 32];
+    hex::decode_to_slice(&row.secret_sha256, &mut secret_hash).ok()?;
+    let spec = TokenSpec {
+        scopes: Scopes::parse(&row.scope).ok()?,
+        actor: Actor { kind, id: row.actor_id, display: row.actor_display },
+        tenant: TenantId(row.tenant),
+        purpose: Purpose::from_code(&row.purpose)?,
+        expires_ms: row.expires_ms,
+    };
+    let record = TokenRecord {
+        id: TokenId::parse(&row.id)?,
+        created_ms: row.created_ms,
+        revoked_ms: row.revoked_ms,
+        spec,
+    };
+    Some(Kept { record, secret_hash })
+}
