@@ -37,7 +37,7 @@ impl<'a> Iterator for Leaves<'a> {
             if self.field >= segment.fields_count() {
                 self.segment += 1;
                 self.field = 0;
-                if self.message.segment_at(self.segment).is_some_and(|next| next.name() == "MSH") {
+                if self.message.segment_at(self.segment).is_some_and(|next| next.is_header()) {
                     self.field = 2;
                 }
                 continue;
@@ -52,15 +52,18 @@ impl<'a> Iterator for Leaves<'a> {
 }
 
 fn collect<'a>(field: Field<'a>, leaves: &mut Vec<(Location, Cow<'a, str>)>) {
+    let delimiters = field.segment().message().delimiters();
+    let divided_by = |raw: &str, delimiter: u8| raw.bytes().any(|byte| byte == delimiter);
     for repetition in field.repetitions() {
-        let undivided_repetition = repetition.components().nth(1).is_none();
-        for component in repetition.components() {
-            let undivided_component = component.subcomponents().nth(1).is_none();
+        let divided = divided_by(repetition.raw(), delimiters.component);
+        for component in repetition.components().filter(|component| !component.is_empty()) {
+            let divided_again =
+                delimiters.subcomponent.is_some_and(|delimiter| divided_by(component.raw(), delimiter));
             for leaf in component.subcomponents().filter(|leaf| !leaf.raw().is_empty()) {
                 let mut location = leaf.location();
-                if undivided_component {
+                if !divided_again {
                     location.subcomponent = 0;
-                    if undivided_repetition {
+                    if !divided {
                         location.component = 0;
                     }
                 }

@@ -25,6 +25,8 @@ pub struct Message {
 pub(super) struct SegmentSpan {
     pub(super) name: SegmentName,
     pub(super) occurrence: u32,
+    /// `MSH`, `FHS` or `BHS`: its first field is the field separator itself.
+    pub(super) is_header: bool,
     pub(super) start: u32,
     pub(super) end: u32,
     /// First entry in `Message::fields`.

@@ -261,8 +261,7 @@ fn place_of(message: &Message, offset: usize) -> Option<Location> {
     let span = message.segments.get(index)?;
     let fields = message.fields.get(span.fields_start as usize..span.fields_end as usize)?;
     let before = fields.partition_point(|start| *start as usize <= offset);
-    let header = span.name.as_str() == "MSH";
-    let field = u32::try_from(before).unwrap_or(u32::MAX) + u32::from(header && before > 0);
+    let field = u32::try_from(before).unwrap_or(u32::MAX) + u32::from(span.is_header && before > 0);
     Some(Location { field, ..Location::of_segment(span.name, span.occurrence) })
 }
 
@@ -399,13 +398,14 @@ impl<'a> Index<'a> {
         let span = SegmentSpan {
             name,
             occurrence: *occurrence,
+            is_header: matches!(name.as_str(), "MSH" | "FHS" | "BHS"),
             start: offset_of(start),
             end: offset_of(after_name),
             fields_start,
             fields_end: fields_start,
         };
         self.segments.push(span);
-        if name.as_str() != "MSH" {
+        if !span.is_header {
             return Ok(after_name);
         }
         // MSH-2 holds delimiters as data: pass over it, up to the separator that ends it.
@@ -445,8 +445,7 @@ impl<'a> Index<'a> {
     fn too_many_repetitions(&self, offset: usize) -> ParseError {
         let limit = self.limits.repetitions_max;
         let Some(span) = self.segments.last() else { return ParseError::NoHeader };
-        let header = u32::from(span.name.as_str() == "MSH");
-        let field = offset_of(self.fields.len()) - span.fields_start + header;
+        let field = offset_of(self.fields.len()) - span.fields_start + u32::from(span.is_header);
         let location = Location { field, ..Location::of_segment(span.name, span.occurrence) };
         ParseError::TooManyRepetitions { location, limit, offset }
     }

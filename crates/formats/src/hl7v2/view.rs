@@ -53,8 +53,8 @@ impl<'a> Segment<'a> {
     }
 
     /// Whether this is a header (`MSH`, `FHS`, `BHS`), whose first field is the field separator itself.
-    fn is_header(&self) -> bool {
-        matches!(self.name(), "MSH" | "FHS" | "BHS")
+    pub(super) fn is_header(&self) -> bool {
+        self.span.is_header
     }
 
     /// How many fields the segment has, empty ones included.
@@ -351,9 +351,30 @@ impl<'a> Subcomponent<'a> {
 }
 
 /// The pieces of `raw` between `delimiter`s, numbered from 1.
-fn pieces(raw: &str, delimiter: Option<u8>) -> impl Iterator<Item = (u32, &str)> {
-    let delimiter = delimiter.map(char::from);
-    (1..).zip(raw.split(move |found: char| Some(found) == delimiter))
+fn pieces(raw: &str, delimiter: Option<u8>) -> Pieces<'_> {
+    Pieces { rest: Some(raw), delimiter, number: 0 }
+}
+
+/// Most pieces are a few bytes long, where a plain loop over bytes beats `str::split`.
+struct Pieces<'a> {
+    rest: Option<&'a str>,
+    delimiter: Option<u8>,
+    number: u32,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = (u32, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.take()?;
+        self.number += 1;
+        let end = self.delimiter.and_then(|delimiter| rest.bytes().position(|byte| byte == delimiter));
+        // Delimiters are ASCII, so both sides are whole characters.
+        let cut = end.and_then(|end| Some((rest.get(..end)?, rest.get(end + 1..)?)));
+        let Some((piece, after)) = cut else { return Some((self.number, rest)) };
+        self.rest = Some(after);
+        Some((self.number, piece))
+    }
 }
 
 fn text<'a>(message: &Message, raw: &'a str) -> Cow<'a, str> {
