@@ -87,6 +87,7 @@ pub struct Type {
     base: Option<u16>,
     elements: Vec<Element>,
     properties: Names<(u16, u16)>,
+    required: u128,
 }
 
 /// One element of a type.
@@ -203,6 +204,11 @@ impl Type {
     #[must_use]
     pub fn elements(&'static self) -> &'static [Element] {
         &self.elements
+    }
+
+    /// The required elements as bits by their place among [`Type::elements`]; no type has more than 128.
+    pub(crate) fn required_mask(&self) -> u128 {
+        self.required
     }
 
     /// The element with the FHIRPath name `name`: `value` for a choice `value[x]`.

@@ -1,7 +1,8 @@
 //! FHIR R4 as data.
 //!
 //! What is here: JSON that keeps every literal as written ([`json`]), the facts of the R4 definitions as tables
-//! ([`definitions`]), structural validation ([`validate`]), `OperationOutcome` ([`outcome`]) and JSON Patch ([`patch`]), and search ([`search`]).
+//! ([`definitions`]), structural validation ([`validate`]), `OperationOutcome` ([`outcome`]), JSON Patch ([`patch`]), FHIRPath
+//! ([`path`]) and search ([`search`]).
 //!
 //! What is not: no I/O, no clock, no randomness, no logging, and no generated struct per resource type. A resource is a
 //! [`json::Value`]; what it may hold is looked up in the tables.
@@ -9,5 +10,7 @@
 
 pub mod definitions;
 pub mod json;
+pub mod outcome;
 pub mod path;
 pub mod search;
+pub mod validate;

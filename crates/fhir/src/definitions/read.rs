@@ -107,7 +107,12 @@ fn finish(draft: &Draft, drafts: &[Draft], by_name: &HashMap<&'static str, u16>)
             properties.push((name, (index, choice)));
         }
     }
+    if elements.len() > 128 {
+        return None; // presence is kept in 128 bits
+    }
+    let required = elements.iter().enumerate().filter(|(_, element)| element.min > 0);
     Some(Type {
+        required: required.fold(0, |mask, (index, _)| mask | 1 << index),
         name: draft.name,
         kind: draft.kind,
         is_abstract: draft.is_abstract,
