@@ -14,6 +14,7 @@
 pub mod clock;
 pub mod disk;
 pub mod engine;
+pub mod fault;
 pub mod keys;
 pub mod log;
 pub mod seal;
