@@ -5,6 +5,13 @@
 //!
 //! Source: FHIR R4 3.1.1.
 
+mod parse;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use parse::{escape, parse};
+
 use compact_str::CompactString;
 use rust_decimal::Decimal;
 
