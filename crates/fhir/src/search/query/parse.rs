@@ -3,8 +3,8 @@
 use super::super::{Kind, Parameter, parameter, parameters};
 use super::values::{split, unescape, value};
 use super::{
-    Branch, Criterion, EXPLAIN_PARAMETER, Ignored, Include, Limits, Modifier, PAGE_PARAMETER, Query, SortKey, Summary,
-    Test, Total,
+    Branch, Criterion, EXPLAIN_PARAMETER, Ignored, Include, Limits, Modifier, PAGE_PARAMETER, Query, SortKey,
+    Summary, Test, Total,
 };
 use crate::definitions;
 use crate::outcome::{Issue, IssueType};
@@ -28,7 +28,8 @@ pub fn parse(
     }
     let bytes: usize = pairs.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum();
     if pairs.len() > limits.pairs_max || bytes > limits.bytes_max {
-        let text = format!("a search may have {} parameters and {} bytes", limits.pairs_max, limits.bytes_max);
+        let text =
+            format!("a search may have {} parameters and {} bytes", limits.pairs_max, limits.bytes_max);
         return Err(vec![Issue::error(IssueType::TooCostly, text)]);
     }
     let query = Query { resource_type: resource_type.into(), ..Query::default() };
@@ -41,7 +42,9 @@ pub fn parse(
             Err(problem) if lenient && problem.code == IssueType::NotSupported => {
                 reader.query.ignored.push(Ignored { name: name.clone(), reason: problem.text });
             }
-            Err(problem) => issues.push(Issue::error(problem.code, problem.text).at(format!("http.{}", shown(name)))),
+            Err(problem) => {
+                issues.push(Issue::error(problem.code, problem.text).at(format!("http.{}", shown(name))))
+            }
         }
     }
     if issues.is_empty() { Ok(reader.query) } else { Err(issues) }
@@ -125,7 +128,8 @@ impl Reader<'_> {
             }
             EXPLAIN_PARAMETER => self.query.explain = text == "true",
             "_format" | "_pretty" => {}
-            "_contained" | "_containedType" | "_text" | "_content" | "_filter" | "_list" | "_query" | "_type" => {
+            "_contained" | "_containedType" | "_text" | "_content" | "_filter" | "_list" | "_query"
+            | "_type" => {
                 return Err(unsupported(format!("`{name}` is not offered")));
             }
             _ => self.criterion(name, text)?,
@@ -188,7 +192,8 @@ impl Reader<'_> {
         if parts.next().is_some() || code.is_empty() {
             return Err(wrong(name, "`Type:parameter`, `Type:parameter:TargetType` or `*` is expected"));
         }
-        if !definitions::is_resource(source) || target.is_some_and(|target| !definitions::is_resource(target)) {
+        if !definitions::is_resource(source) || target.is_some_and(|target| !definitions::is_resource(target))
+        {
             return Err(wrong(name, "the value names no resource type of R4"));
         }
         let parameter = if code == "*" { None } else { Some(find(source, code)?) };
@@ -218,7 +223,8 @@ impl Reader<'_> {
         if let Some((head, rest)) = name.split_once('.') {
             return self.chain(resource_type, head, rest, text, steps);
         }
-        let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
+        let (code, modifier) =
+            name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
         let parameter = find(resource_type, code)?;
         let (modifier, target) = self::modifier(parameter, name, modifier)?;
         if text.is_empty() {
@@ -261,7 +267,10 @@ impl Reader<'_> {
             return Ok(Test::Chain { parameter, branches });
         }
         if parameter.targets.is_empty() {
-            return Err(wrong(head, "this reference may be of any type: name one, as in `focus:Patient.name`"));
+            return Err(wrong(
+                head,
+                "this reference may be of any type: name one, as in `focus:Patient.name`",
+            ));
         }
         let mut branches = Vec::new();
         let mut problem = None;
@@ -270,7 +279,9 @@ impl Reader<'_> {
                 Ok(test) => branches.push(Branch { resource_type: (*target).into(), test }),
                 // Not every target has the parameter; it is enough that one has.
                 Err(found) => {
-                    let worse = problem.as_ref().is_none_or(|problem: &Problem| problem.code == IssueType::NotSupported);
+                    let worse = problem
+                        .as_ref()
+                        .is_none_or(|problem: &Problem| problem.code == IssueType::NotSupported);
                     if found.code == IssueType::TooCostly {
                         return Err(found);
                     }
@@ -287,7 +298,14 @@ impl Reader<'_> {
     }
 
     /// `_has:Observation:patient:code`: `rest` follows `_has:`.
-    fn has(&mut self, resource_type: &str, name: &str, rest: &str, text: &str, steps: usize) -> Result<Test, Problem> {
+    fn has(
+        &mut self,
+        resource_type: &str,
+        name: &str,
+        rest: &str,
+        text: &str,
+        steps: usize,
+    ) -> Result<Test, Problem> {
         let mut parts = rest.splitn(3, ':');
         let (Some(source), Some(code), Some(inner)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(wrong(name, "`_has:Type:reference:parameter` is expected"));

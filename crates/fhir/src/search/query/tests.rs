@@ -148,8 +148,13 @@ fn modifiers_fit_their_kind_or_are_refused_by_name() {
         let query = read("Patient", query).unwrap();
         assert!(matches!(&query.criteria[0].test, Test::Own { modifier, .. } if *modifier == Some(expected)));
     }
-    for query in ["gender:text=male", "gender:in=http://x", "name:not=x", "birthdate:exact=2020", "identifier:of-type=a|b|c"]
-    {
+    for query in [
+        "gender:text=male",
+        "gender:in=http://x",
+        "name:not=x",
+        "birthdate:exact=2020",
+        "identifier:of-type=a|b|c",
+    ] {
         refused("Patient", query, "not offered");
     }
     refused("Patient", "gender:missing=maybe", "`true` or `false`");
@@ -157,8 +162,11 @@ fn modifiers_fit_their_kind_or_are_refused_by_name() {
 
 #[test]
 fn chains_branch_over_the_types_that_know_the_parameter() {
-    let query = read("Observation", "subject.name=Ann&subject:Patient.organization.name=General&subject:Patient.name:exact=X")
-        .unwrap();
+    let query = read(
+        "Observation",
+        "subject.name=Ann&subject:Patient.organization.name=General&subject:Patient.name:exact=X",
+    )
+    .unwrap();
     let Test::Chain { parameter, branches } = &query.criteria[0].test else { panic!() };
     assert_eq!(parameter.code, "subject");
     let types: Vec<_> = branches.iter().map(|branch| branch.resource_type.as_str()).collect();
@@ -176,12 +184,17 @@ fn chains_branch_over_the_types_that_know_the_parameter() {
 
 #[test]
 fn has_asks_for_those_that_refer_here() {
-    let query = read("Patient", "_has:Observation:patient:code=1234-5&_has:Observation:subject:_has:AuditEvent:entity:agent=X")
-        .unwrap();
+    let query = read(
+        "Patient",
+        "_has:Observation:patient:code=1234-5&_has:Observation:subject:_has:AuditEvent:entity:agent=X",
+    )
+    .unwrap();
     let Test::Has { resource_type, parameter, test } = &query.criteria[0].test else { panic!() };
     assert_eq!((resource_type.as_str(), parameter.code), ("Observation", "patient"));
     assert!(matches!(test.as_ref(), Test::Own { parameter, .. } if parameter.code == "code"));
-    assert!(matches!(&query.criteria[1].test, Test::Has { test, .. } if matches!(test.as_ref(), Test::Has { .. })));
+    assert!(
+        matches!(&query.criteria[1].test, Test::Has { test, .. } if matches!(test.as_ref(), Test::Has { .. }))
+    );
     refused("Encounter", "_has:Observation:patient:code=1", "points to Patient");
     refused("Patient", "_has:Observation:code=1", "is expected");
 }
@@ -203,11 +216,14 @@ fn what_shapes_the_answer_is_no_criterion() {
     )
     .unwrap();
     assert!(query.criteria.is_empty());
-    assert_eq!(query.sort.iter().map(|key| (key.parameter.code, key.descending)).collect::<Vec<_>>(), [
-        ("date", true),
-        ("code", false)
-    ]);
-    assert_eq!((query.count, query.total, query.summary), (Some(1000), Some(Total::Accurate), Some(Summary::Data)));
+    assert_eq!(
+        query.sort.iter().map(|key| (key.parameter.code, key.descending)).collect::<Vec<_>>(),
+        [("date", true), ("code", false)]
+    );
+    assert_eq!(
+        (query.count, query.total, query.summary),
+        (Some(1000), Some(Total::Accurate), Some(Summary::Data))
+    );
     assert_eq!(query.elements, ["code", "status"]);
     assert_eq!(query.includes.len(), 3);
     assert_eq!(query.includes[0].target.as_deref(), Some("Patient"));
@@ -235,7 +251,10 @@ fn an_unknown_name_is_an_error_with_near_names_unless_lenient() {
     let pairs = pairs("famly=x&gender=male&name:text=y");
     let query = parse("Patient", &pairs, true, &Limits::default()).unwrap();
     assert_eq!(query.criteria.len(), 1);
-    assert_eq!(query.ignored.iter().map(|ignored| ignored.name.as_str()).collect::<Vec<_>>(), ["famly", "name:text"]);
+    assert_eq!(
+        query.ignored.iter().map(|ignored| ignored.name.as_str()).collect::<Vec<_>>(),
+        ["famly", "name:text"]
+    );
     // A wrong value is an error even then.
     let wrong = [("birthdate".to_owned(), "x".to_owned())];
     assert!(parse("Patient", &wrong, true, &Limits::default()).is_err());
@@ -253,7 +272,12 @@ fn every_bound_is_a_clear_refusal() {
 
 #[test]
 fn errors_never_repeat_values() {
-    for query in ["birthdate=secret", "gender=secret|a|b", "_sort=-birthdate&_count=secret", "general-practitioner=secret/1"] {
+    for query in [
+        "birthdate=secret",
+        "gender=secret|a|b",
+        "_sort=-birthdate&_count=secret",
+        "general-practitioner=secret/1",
+    ] {
         for issue in read("Patient", query).unwrap_err() {
             assert!(!issue.details.contains("secret"), "{}", issue.details);
         }

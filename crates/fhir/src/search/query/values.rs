@@ -137,7 +137,8 @@ fn date_value(text: &str) -> Result<QueryValue, &'static str> {
 }
 
 fn quantity(text: &str) -> Result<QueryValue, &'static str> {
-    const SHAPE: &str = "`number` or `number|system|code` is expected, such as `gt5.4|http://unitsofmeasure.org|mg`";
+    const SHAPE: &str =
+        "`number` or `number|system|code` is expected, such as `gt5.4|http://unitsofmeasure.org|mg`";
     let (number_text, system, code) = match split(text, '|').as_slice() {
         [number] => (*number, "", ""),
         [number, system, code] => (*number, *system, *code),
@@ -181,5 +182,6 @@ fn reference(target: Option<&str>, text: &str) -> Result<ReferenceValue, &'stati
 }
 
 fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }
