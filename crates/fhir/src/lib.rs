@@ -11,6 +11,7 @@
 pub mod definitions;
 pub mod json;
 pub mod outcome;
+pub mod patch;
 pub mod path;
 pub mod search;
 pub mod validate;
