@@ -41,6 +41,8 @@ pub enum Mode {
     /// As [`Mode::Snapshot`], for an event that takes back an earlier one: list entries of the state taken back are
     /// removed rather than kept as history.
     Undo,
+    /// A result, told whole: what it lacks no longer holds, unless it only says that the result is an error.
+    Replace,
     /// Mentioned in passing (a doctor, a ward, the patient of a lab result): fills what is missing, replaces nothing.
     Mention,
     /// One side of a merge: brings links and identifiers, whatever else happened since.

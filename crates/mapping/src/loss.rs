@@ -36,7 +36,8 @@ impl LossReport {
     pub fn to_json(&self) -> Value {
         let place = |location: &Location| Value::from(location.to_string());
         let entries = |entries: &[Entry]| {
-            let entry = |entry: &Entry| json_object! { "place": place(&entry.location), "reason": entry.reason };
+            let entry =
+                |entry: &Entry| json_object! { "place": place(&entry.location), "reason": entry.reason };
             entries.iter().map(entry).collect::<Vec<_>>()
         };
         json_object! {

@@ -30,5 +30,12 @@ pub(crate) const SEVERITY: &[Row] = &[("SV", "severe"), ("MO", "moderate"), ("MI
 pub(crate) const CRITICALITY: &[Row] = &[("SV", "high"), ("MI", "low"), ("U", "unable-to-assess")];
 
 /// Table 0438 allergy clinical status → allergyintolerance-verification.
-pub(crate) const VERIFICATION: &[Row] =
-    &[("C", "confirmed"), ("U", "unconfirmed"), ("P", "unconfirmed"), ("S", "unconfirmed"), ("D", "unconfirmed"), ("E", "entered-in-error"), ("I", "refuted")];
+pub(crate) const VERIFICATION: &[Row] = &[
+    ("C", "confirmed"),
+    ("U", "unconfirmed"),
+    ("P", "unconfirmed"),
+    ("S", "unconfirmed"),
+    ("D", "unconfirmed"),
+    ("E", "entered-in-error"),
+    ("I", "refuted"),
+];

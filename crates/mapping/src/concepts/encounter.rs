@@ -16,4 +16,5 @@ pub(crate) const CLASS: &[(&str, &str, &str)] = &[
 ];
 
 /// Table 0116 bed status → v2-0116, which FHIR uses as it is.
-pub(crate) const BED_STATUS: &[Row] = &[("C", "C"), ("H", "H"), ("O", "O"), ("U", "U"), ("K", "K"), ("I", "I")];
+pub(crate) const BED_STATUS: &[Row] =
+    &[("C", "C"), ("H", "H"), ("O", "O"), ("U", "U"), ("K", "K"), ("I", "I")];

@@ -48,7 +48,8 @@ pub(crate) const ORDER_STATUS: &[Row] = &[
 ];
 
 /// Tables 0485 and the old TQ priority → request-priority.
-pub(crate) const PRIORITY: &[Row] = &[("S", "stat"), ("A", "asap"), ("R", "routine"), ("T", "urgent"), ("P", "urgent"), ("C", "urgent")];
+pub(crate) const PRIORITY: &[Row] =
+    &[("S", "stat"), ("A", "asap"), ("R", "routine"), ("T", "urgent"), ("P", "urgent"), ("C", "urgent")];
 
 /// Table 0065 specimen action code → request-intent.
 pub(crate) const INTENT: &[Row] = &[("G", "reflex-order")];

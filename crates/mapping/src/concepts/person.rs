@@ -3,8 +3,15 @@
 use super::Row;
 
 /// Table 0001 administrative sex → administrative-gender.
-pub(crate) const GENDER: &[Row] =
-    &[("F", "female"), ("M", "male"), ("O", "other"), ("A", "other"), ("N", "other"), ("X", "other"), ("U", "unknown")];
+pub(crate) const GENDER: &[Row] = &[
+    ("F", "female"),
+    ("M", "male"),
+    ("O", "other"),
+    ("A", "other"),
+    ("N", "other"),
+    ("X", "other"),
+    ("U", "unknown"),
+];
 
 /// Table 0200 name type → name-use.
 pub(crate) const NAME_USE: &[Row] = &[

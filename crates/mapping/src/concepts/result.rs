@@ -38,12 +38,14 @@ pub(crate) const REPORT_STATUS: &[Row] = &[
 
 /// The codes of table 0078 that v3-ObservationInterpretation holds with the same meaning.
 pub(crate) const INTERPRETATION: &[&str] = &[
-    "<", ">", "A", "AA", "B", "CAR", "D", "DET", "E", "EX", "EXP", "H", "HH", "HU", "I", "IE", "IND", "L", "LL", "LU",
-    "N", "NCL", "ND", "NEG", "NR", "NS", "POS", "R", "RR", "S", "SDD", "SYN-R", "SYN-S", "U", "UNE", "W", "WR",
+    "<", ">", "A", "AA", "B", "CAR", "D", "DET", "E", "EX", "EXP", "H", "HH", "HU", "I", "IE", "IND", "L",
+    "LL", "LU", "N", "NCL", "ND", "NEG", "NR", "NS", "POS", "R", "RR", "S", "SDD", "SYN-R", "SYN-S", "U",
+    "UNE", "W", "WR",
 ];
 
 /// The system of [`INTERPRETATION`].
-pub(crate) const INTERPRETATION_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
+pub(crate) const INTERPRETATION_SYSTEM: &str =
+    "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
 
 /// Table 0136 specimen availability → specimen-status.
 pub(crate) const SPECIMEN_STATUS: &[Row] = &[("Y", "available"), ("N", "unavailable")];

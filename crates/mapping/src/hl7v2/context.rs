@@ -138,8 +138,8 @@ fn fill(target: &mut Value, from: Value) {
 /// The first 16 bytes in lower-case base 32 (RFC 4648 alphabet, no padding).
 fn base32(digest: &[u8; 32]) -> CompactString {
     const ALPHABET: [char; 32] = [
-        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v',
-        'w', 'x', 'y', 'z', '2', '3', '4', '5', '6', '7',
+        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't',
+        'u', 'v', 'w', 'x', 'y', 'z', '2', '3', '4', '5', '6', '7',
     ];
     let mut text = CompactString::with_capacity(26);
     let (mut bits, mut count) = (0_u32, 0_u32);

@@ -47,8 +47,8 @@ pub(crate) fn field(segment: &str, number: u32) -> Option<&'static str> {
 /// Why a place that no mapping took is unmapped.
 pub(crate) fn why_unmapped(segment: &str) -> &'static str {
     const READ: &[&str] = &[
-        "MSH", "EVN", "PID", "PD1", "PV1", "PV2", "NK1", "IN1", "AL1", "IAM", "DG1", "MRG", "ORC", "OBR", "OBX", "NTE",
-        "SPM", "TQ1",
+        "MSH", "EVN", "PID", "PD1", "PV1", "PV2", "NK1", "IN1", "AL1", "IAM", "DG1", "MRG", "ORC", "OBR",
+        "OBX", "NTE", "SPM", "TQ1",
     ];
     if segment.starts_with('Z') {
         "local segment of the sender"

@@ -89,7 +89,7 @@ impl<'m> Reader<'m> {
         let mut segment_index = 0_usize;
         let mut open: Vec<&Mark> = Vec::new();
         let mut next = marks.iter().peekable();
-        for (location, _) in self.message.leaves() {
+        for (location, text) in self.message.leaves() {
             // Leaves come in the order of the segments, so the search for theirs only ever moves on.
             while self.message.segment_at(segment_index).is_some_and(|segment| {
                 segment.name() != location.segment.as_str() || segment.occurrence() != location.occurrence
@@ -108,8 +108,11 @@ impl<'m> Reader<'m> {
             let fate = open.iter().map(|mark| mark.fate).min();
             let name = location.segment.as_str();
             let fate = match fate {
-                Some(Fate::Unmapped(reason)) => ignored::field(name, location.field).map_or(Fate::Unmapped(reason), Fate::Ignored),
+                Some(Fate::Unmapped(reason)) => {
+                    ignored::field(name, location.field).map_or(Fate::Unmapped(reason), Fate::Ignored)
+                }
                 Some(fate) => fate,
+                None if !text.is_empty() && text.trim().is_empty() => Fate::Ignored("only white space"),
                 None => match ignored::field(name, location.field) {
                     Some(reason) => Fate::Ignored(reason),
                     None => Fate::Unmapped(ignored::why_unmapped(name)),
@@ -144,11 +147,13 @@ impl<'r, 'm> Seg<'r, 'm> {
     /// The valued repetitions of a field; `""` and empty ones are left out.
     pub(crate) fn all(&self, number: u32) -> impl Iterator<Item = Node<'r, 'm>> + use<'r, 'm> {
         let (reader, key) = (self.reader, self.key().at(FIELD, number));
-        self.segment.field(number).into_iter().flat_map(|field| field.repetitions()).filter_map(move |repetition| {
-            let valued = !repetition.is_empty() && !repetition.is_null();
-            let key = key.at(REPETITION, repetition.number());
-            valued.then_some(Node { reader, key, piece: Piece::Repetition(repetition) })
-        })
+        self.segment.field(number).into_iter().flat_map(|field| field.repetitions()).filter_map(
+            move |repetition| {
+                let valued = !repetition.is_empty() && !repetition.is_null();
+                let key = key.at(REPETITION, repetition.number());
+                valued.then_some(Node { reader, key, piece: Piece::Repetition(repetition) })
+            },
+        )
     }
 
     /// The first valued repetition of a field.
@@ -160,7 +165,11 @@ impl<'r, 'm> Seg<'r, 'm> {
     pub(crate) fn lines(&self, number: u32) -> impl Iterator<Item = Node<'r, 'm>> + use<'r, 'm> {
         let (reader, key) = (self.reader, self.key().at(FIELD, number));
         self.segment.field(number).into_iter().flat_map(|field| field.repetitions()).map(move |repetition| {
-            Node { reader, key: key.at(REPETITION, repetition.number()), piece: Piece::Repetition(repetition) }
+            Node {
+                reader,
+                key: key.at(REPETITION, repetition.number()),
+                piece: Piece::Repetition(repetition),
+            }
         })
     }
 
@@ -336,5 +345,9 @@ impl<'r, 'm> Node<'r, 'm> {
 /// Source: FHIR R4 section 2.24.0.1, string.
 fn clean(text: &str) -> CompactString {
     let allowed = |character: char| !character.is_control() || matches!(character, '\t' | '\n' | '\r');
-    if text.chars().all(allowed) { text.into() } else { text.chars().filter(|character| allowed(*character)).collect() }
+    if text.chars().all(allowed) {
+        text.into()
+    } else {
+        text.chars().filter(|character| allowed(*character)).collect()
+    }
 }

@@ -26,7 +26,11 @@ fn system_uri(context: &Context<'_, '_>, name: &str) -> Option<CompactString> {
 }
 
 /// A CodeableConcept. `table` is the HL7 table that codes without a named system come from, e.g. `0007`.
-pub(crate) fn concept_in(context: &Context<'_, '_>, node: &Node<'_, '_>, table: Option<&str>) -> Option<Value> {
+pub(crate) fn concept_in(
+    context: &Context<'_, '_>,
+    node: &Node<'_, '_>,
+    table: Option<&str>,
+) -> Option<Value> {
     let mut codings = Vec::new();
     let mut first_text = None;
     for (code_at, text_at, system_at, version_at) in CODINGS {
@@ -61,7 +65,9 @@ fn coding(
             let uri = system_uri(context, name);
             match (&uri, node.part(system_at)) {
                 (Some(_), Some(part)) => drop(part.text()),
-                (None, Some(part)) => part.refuse("coding system with no known URI; the source can be given one"),
+                (None, Some(part)) => {
+                    part.refuse("coding system with no known URI; the source can be given one")
+                }
                 (_, None) => {}
             }
             uri

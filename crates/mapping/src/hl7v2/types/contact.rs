@@ -45,7 +45,13 @@ pub(crate) fn contact_points(node: &Node<'_, '_>, field_use: Option<&'static str
         points.push(Build::new().with("system", system).with("value", number).maybe("use", use_code).done());
     }
     if let Some(email) = email {
-        points.push(Build::new().with("system", "email").with("value", email).maybe("use", own_use.or(field_use)).done());
+        points.push(
+            Build::new()
+                .with("system", "email")
+                .with("value", email)
+                .maybe("use", own_use.or(field_use))
+                .done(),
+        );
     }
     points
 }
@@ -84,12 +90,16 @@ fn number(node: &Node<'_, '_>, has_email: bool) -> Option<CompactString> {
         }
         return whole.or(from_parts);
     }
-    let old = if has_email && node.peek_part(1).is_some_and(|text| text.contains('@')) { None } else { node.get(1) };
+    let old = if has_email && node.peek_part(1).is_some_and(|text| text.contains('@')) {
+        None
+    } else {
+        node.get(1)
+    };
     old.or_else(|| node.get(9))
 }
 
 /// All contact points of a field's repetitions.
-pub(crate) fn all_contact_points<'r, 'm>(
+pub(crate) fn all_contact_points<'r, 'm: 'r>(
     nodes: impl Iterator<Item = Node<'r, 'm>>,
     field_use: Option<&'static str>,
 ) -> Vec<Value> {

@@ -43,14 +43,18 @@ pub(crate) fn authority(context: &Context<'_, '_>, node: &Node<'_, '_>, first: u
     }
     let configured = || {
         let known = &context.source.assigning_authorities;
-        let known = [name.as_deref(), universal.as_deref()].into_iter().flatten().find_map(|text| known.get(text));
+        let known =
+            [name.as_deref(), universal.as_deref()].into_iter().flatten().find_map(|text| known.get(text));
         known.map(|uri| CompactString::from(uri.as_str()))
     };
     // Some senders write the object identifier where the namespace belongs.
-    let system = own.or_else(configured).or_else(|| name.as_deref().and_then(|text| universal_uri(text, Some("ISO"))));
-    let name = name.or_else(|| universal.filter(|_| system.is_none()).inspect(|_| {
-        node.get(first + 1);
-    }));
+    let system =
+        own.or_else(configured).or_else(|| name.as_deref().and_then(|text| universal_uri(text, Some("ISO"))));
+    let name = name.or_else(|| {
+        universal.filter(|_| system.is_none()).inspect(|_| {
+            node.get(first + 1);
+        })
+    });
     (system.is_some() || name.is_some()).then_some(Authority { system, name })
 }
 
@@ -69,7 +73,11 @@ fn is_oid(text: &str) -> bool {
     let arcs = text.split('.').collect::<Vec<_>>();
     arcs.len() >= 3
         && matches!(arcs.first(), Some(&("0" | "1" | "2")))
-        && arcs.iter().all(|arc| !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit()) && (*arc == "0" || !arc.starts_with('0')))
+        && arcs.iter().all(|arc| {
+            !arc.is_empty()
+                && arc.bytes().all(|byte| byte.is_ascii_digit())
+                && (*arc == "0" || !arc.starts_with('0'))
+        })
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -81,7 +89,8 @@ fn is_uuid(text: &str) -> bool {
 }
 
 fn is_uri(text: &str) -> bool {
-    ["http://", "https://", "urn:"].iter().any(|scheme| text.starts_with(scheme)) && !text.contains(char::is_whitespace)
+    ["http://", "https://", "urn:"].iter().any(|scheme| text.starts_with(scheme))
+        && !text.contains(char::is_whitespace)
 }
 
 /// One identifier: the FHIR Identifier, and what it is keyed by.
@@ -121,7 +130,12 @@ pub(crate) fn build(
 }
 
 /// CX: number, check digit, scheme, authority, type, facility, from, to. `kind` stands in for a missing type.
-pub(crate) fn cx(context: &Context<'_, '_>, node: &Node<'_, '_>, kind: Option<&str>, scope: &str) -> Option<Identifier> {
+pub(crate) fn cx(
+    context: &Context<'_, '_>,
+    node: &Node<'_, '_>,
+    kind: Option<&str>,
+    scope: &str,
+) -> Option<Identifier> {
     let value = node.get(1)?;
     let authority = node.part(4).and_then(|part| authority(context, &part, 1));
     let own_kind = node.peek_part(5).filter(|code| coded::is_code(code)).and_then(|_| node.get(5));
@@ -134,7 +148,12 @@ pub(crate) fn cx(context: &Context<'_, '_>, node: &Node<'_, '_>, kind: Option<&s
 }
 
 /// EI: number, namespace, universal id, its type.
-pub(crate) fn ei(context: &Context<'_, '_>, node: &Node<'_, '_>, kind: Option<&str>, scope: &str) -> Option<Identifier> {
+pub(crate) fn ei(
+    context: &Context<'_, '_>,
+    node: &Node<'_, '_>,
+    kind: Option<&str>,
+    scope: &str,
+) -> Option<Identifier> {
     let value = node.get(1)?;
     let authority = authority(context, node, 2);
     Some(build(context, &value, authority.as_ref(), kind, scope))
@@ -155,7 +174,10 @@ mod tests {
         assert_eq!(universal_uri("1.2.036.1", Some("ISO")), None);
         assert_eq!(universal_uri("LAB", Some("ISO")), None);
         let uuid = "7D0C2F52-9A3E-4F0B-8B1E-0A1B2C3D4E5F";
-        assert_eq!(universal_uri(uuid, Some("UUID")).as_deref(), Some("urn:uuid:7d0c2f52-9a3e-4f0b-8b1e-0a1b2c3d4e5f"));
+        assert_eq!(
+            universal_uri(uuid, Some("UUID")).as_deref(),
+            Some("urn:uuid:7d0c2f52-9a3e-4f0b-8b1e-0a1b2c3d4e5f")
+        );
         assert_eq!(universal_uri("lab.example.org", Some("DNS")), None);
     }
 }

@@ -73,7 +73,8 @@ pub(crate) fn human_name(context: &Context<'_, '_>, node: &Node<'_, '_>, layout:
         .iter()
         .filter_map(|(number, url)| Some(extension(url, "valueString", family?.get(*number)?)))
         .collect();
-    let given: Vec<Value> = [layout.given, layout.second].into_iter().filter_map(|at| node.get(at)).map(Value::from).collect();
+    let given: Vec<Value> =
+        [layout.given, layout.second].into_iter().filter_map(|at| node.get(at)).map(Value::from).collect();
     let prefix: Vec<Value> = node.get(layout.prefix).into_iter().map(Value::from).collect();
     let suffix: Vec<Value> = [layout.suffix, layout.degree, layout.professional]
         .into_iter()

@@ -82,7 +82,10 @@ pub(crate) fn named_organization(
 }
 
 /// The Organization that an HD names (the sending facility); gives `Type/id`.
-pub(crate) fn organization_of_hd(context: &mut Context<'_, '_>, node: &Node<'_, '_>) -> Option<CompactString> {
+pub(crate) fn organization_of_hd(
+    context: &mut Context<'_, '_>,
+    node: &Node<'_, '_>,
+) -> Option<CompactString> {
     let authority = identifier::authority(context, node, 1)?;
     let key = authority.key()?;
     let id = context.id("Organization", &["authority", &key]);

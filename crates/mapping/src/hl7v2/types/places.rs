@@ -40,7 +40,8 @@ pub(crate) fn location(
             concept(PHYSICAL_TYPE, "si", Some("Site"))
         }
     };
-    let owner = facility.as_ref().and_then(identifier::Authority::key).unwrap_or_else(|| context.facility.clone());
+    let owner =
+        facility.as_ref().and_then(identifier::Authority::key).unwrap_or_else(|| context.facility.clone());
     let text = |at: usize| levels.get(at).and_then(|(text, _, _)| text.as_deref()).unwrap_or_default();
     let free = if exact.is_some() { "" } else { description.as_deref().unwrap_or_default() };
     let id = context.id("Location", &[&owner, text(0), text(1), text(2), text(3), text(4), free]);
@@ -48,9 +49,14 @@ pub(crate) fn location(
         .or_else(|| description.clone())
         .or_else(|| facility.as_ref().and_then(|facility| facility.name.clone()));
     let managing = facility.and_then(|facility| facility.name);
-    let status = bed_status.and_then(|node| find(encounter::BED_STATUS, &node.peek()?).and_then(|code| node.text().map(|_| code)));
+    let status = bed_status.and_then(|node| {
+        find(encounter::BED_STATUS, &node.peek()?).and_then(|code| node.text().map(|_| code))
+    });
     let resource = Build::resource("Location", &id)
-        .maybe("operationalStatus", status.map(|code| coding("http://terminology.hl7.org/CodeSystem/v2-0116", code, None)))
+        .maybe(
+            "operationalStatus",
+            status.map(|code| coding("http://terminology.hl7.org/CodeSystem/v2-0116", code, None)),
+        )
         .maybe("name", name)
         .maybe("description", description)
         .with("mode", "instance")
@@ -70,8 +76,5 @@ fn name_of<'a>(levels: impl Iterator<Item = &'a str>) -> Option<CompactString> {
 
 /// An entry of Encounter.location.
 pub(crate) fn entry(location: &CompactString, status: &str) -> Value {
-    Build::new()
-        .with("location", crate::json::reference(location))
-        .with("status", status)
-        .done()
+    Build::new().with("location", crate::json::reference(location)).with("status", status).done()
 }

@@ -22,7 +22,11 @@ pub(crate) fn number(text: &str) -> Option<Number> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if (whole.is_empty() && fraction.is_empty()) || !all_digits(whole) || !all_digits(fraction) || digits.len() > 40 {
+    if (whole.is_empty() && fraction.is_empty())
+        || !all_digits(whole)
+        || !all_digits(fraction)
+        || digits.len() > 40
+    {
         return None;
     }
     let whole = whole.trim_start_matches('0');
@@ -72,7 +76,8 @@ impl Unit {
             node.get(4).filter(no_space)
         } else {
             let known = |text: &CompactString| {
-                let own = context.source.units.get(text.as_str()).map(|code| CompactString::from(code.as_str()));
+                let own =
+                    context.source.units.get(text.as_str()).map(|code| CompactString::from(code.as_str()));
                 own.or_else(|| units::ucum(text).map(CompactString::from))
             };
             let found = code.as_ref().and_then(known);
@@ -134,13 +139,17 @@ pub(crate) fn structured(node: &Node<'_, '_>, unit: &Unit) -> Option<Structured>
     let low_number = low.as_deref().and_then(number);
     let high_number = high.as_deref().and_then(number);
     let found = match (comparator.map(str::trim), low_number, separator.as_deref(), high_number) {
-        (None | Some("="), Some(low), None, None) if high.is_none() => Some(("valueQuantity", unit.quantity(low))),
+        (None | Some("="), Some(low), None, None) if high.is_none() => {
+            Some(("valueQuantity", unit.quantity(low)))
+        }
         (Some(comparator @ ("<" | "<=" | ">" | ">=")), Some(low), None, None) if high.is_none() => {
-            let comparator = ["<", "<=", ">", ">="].into_iter().find(|known| *known == comparator).unwrap_or("<");
+            let comparator =
+                ["<", "<=", ">", ">="].into_iter().find(|known| *known == comparator).unwrap_or("<");
             Some(("valueQuantity", unit.compared(comparator, low)))
         }
         (None | Some("="), Some(low), Some(":" | "/"), Some(high)) => {
-            let ratio = Build::new().with("numerator", unit.quantity(low)).with("denominator", unit.quantity(high));
+            let ratio =
+                Build::new().with("numerator", unit.quantity(low)).with("denominator", unit.quantity(high));
             Some(("valueRatio", ratio.done()))
         }
         (None | Some("="), Some(low), Some("-"), Some(high)) => {
@@ -180,13 +189,17 @@ fn bounds(text: &str) -> (Option<Number>, Option<Number>) {
     // The dash that divides is the first one behind a digit; one before a digit is a minus sign.
     let divides = |(at, character): &(usize, char)| {
         matches!(character, '-' | '\u{2013}')
-            && text.get(..*at).is_some_and(|before| before.trim_end().ends_with(|last: char| last.is_ascii_digit()))
+            && text
+                .get(..*at)
+                .is_some_and(|before| before.trim_end().ends_with(|last: char| last.is_ascii_digit()))
     };
     let Some((at, dash)) = text.char_indices().find(divides) else { return (None, None) };
     let low = text.get(..at).and_then(number);
     let high = text.get(at + dash.len_utf8()..).and_then(number);
     let in_order = match (&low, &high) {
-        (Some(low), Some(high)) => low.to_decimal().zip(high.to_decimal()).is_some_and(|(low, high)| low <= high),
+        (Some(low), Some(high)) => {
+            low.to_decimal().zip(high.to_decimal()).is_some_and(|(low, high)| low <= high)
+        }
         _ => false,
     };
     if in_order { (low, high) } else { (None, None) }
@@ -197,7 +210,8 @@ mod tests {
     use super::*;
 
     fn shown(pair: (Option<Number>, Option<Number>)) -> String {
-        let text = |number: Option<Number>| number.map_or("?".to_owned(), |number| number.as_str().to_owned());
+        let text =
+            |number: Option<Number>| number.map_or("?".to_owned(), |number| number.as_str().to_owned());
         format!("{}..{}", text(pair.0), text(pair.1))
     }
 
@@ -223,8 +237,14 @@ mod tests {
 
     #[test]
     fn a_number_keeps_its_digits_and_nothing_else_is_one() {
-        for (text, expected) in [("1.00", "1.00"), ("+5", "5"), ("007", "7"), (".5", "0.5"), ("5.", "5"), ("-0.10", "-0.10")] {
-            assert_eq!(number(text).map(|number| number.as_str().to_owned()).as_deref(), Some(expected), "{text}");
+        for (text, expected) in
+            [("1.00", "1.00"), ("+5", "5"), ("007", "7"), (".5", "0.5"), ("5.", "5"), ("-0.10", "-0.10")]
+        {
+            assert_eq!(
+                number(text).map(|number| number.as_str().to_owned()).as_deref(),
+                Some(expected),
+                "{text}"
+            );
         }
         for text in ["", ".", "-", "1,000", "1e5", "POS", "1.2.3", "--1", "5 mg"] {
             assert!(number(text).is_none(), "{text}");

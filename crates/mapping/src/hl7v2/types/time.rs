@@ -164,7 +164,11 @@ pub(crate) fn fhir_range(text: &str) -> Option<(i64, i64)> {
         4 => Some((midnight(year, 1, 1)?, midnight(year.checked_add(1)?, 1, 1)?)),
         7 => {
             let month = part(5)?;
-            let next = if month == 12 { midnight(year.checked_add(1)?, 1, 1)? } else { midnight(year, month + 1, 1)? };
+            let next = if month == 12 {
+                midnight(year.checked_add(1)?, 1, 1)?
+            } else {
+                midnight(year, month + 1, 1)?
+            };
             Some((midnight(year, month, 1)?, next))
         }
         10 => {
@@ -254,7 +258,18 @@ mod tests {
 
     #[test]
     fn an_impossible_time_is_refused() {
-        for text in ["", "19", "197", "20200230", "20201301", "2020010125", "202001010060", "2020-01-01", "x", "2020+9900"] {
+        for text in [
+            "",
+            "19",
+            "197",
+            "20200230",
+            "20201301",
+            "2020010125",
+            "202001010060",
+            "2020-01-01",
+            "x",
+            "2020+9900",
+        ] {
             assert_eq!(Stamp::parse(text), None, "{text}");
         }
     }

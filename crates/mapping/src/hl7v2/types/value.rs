@@ -32,12 +32,33 @@ pub(crate) fn is_known(kind: &str) -> bool {
     is_text(kind)
         || matches!(
             kind,
-            "NM" | "SN" | "CQ" | "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" | "TS" | "DTM" | "DT" | "TM" | "DR" | "NR" | "NA" | "ED" | "RP"
+            "NM" | "SN"
+                | "CQ"
+                | "CE"
+                | "CWE"
+                | "CNE"
+                | "CF"
+                | "IS"
+                | "ID"
+                | "TS"
+                | "DTM"
+                | "DT"
+                | "TM"
+                | "DR"
+                | "NR"
+                | "NA"
+                | "ED"
+                | "RP"
         )
 }
 
 /// The value of one repetition of OBX-5.
-pub(crate) fn value(context: &Context<'_, '_>, kind: &str, node: &Node<'_, '_>, unit: &Unit) -> Option<Valued> {
+pub(crate) fn value(
+    context: &Context<'_, '_>,
+    kind: &str,
+    node: &Node<'_, '_>,
+    unit: &Unit,
+) -> Option<Valued> {
     let found = match kind {
         "NM" => numeric(node, unit),
         "SN" => match quantity::structured(node, unit)? {
@@ -210,13 +231,16 @@ fn content_type(node: &Node<'_, '_>, kind_at: u32, subtype_at: u32) -> Option<Co
     }
     let kind = kind?;
     let token = |text: &str| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'+'))
+        !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'+'))
     };
     if kind.contains('/') && !kind.contains(char::is_whitespace) {
         return Some(kind.to_ascii_lowercase().into());
     }
     let kind = kind.to_ascii_lowercase();
-    subtype.filter(|subtype| token(subtype) && token(&kind)).map(|subtype| format_compact!("{kind}/{subtype}"))
+    subtype
+        .filter(|subtype| token(subtype) && token(&kind))
+        .map(|subtype| format_compact!("{kind}/{subtype}"))
 }
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -250,7 +274,10 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     if digits.len() % 2 != 0 {
         return None;
     }
-    digits.chunks_exact(2).map(|pair| u8::try_from(pair.iter().fold(0, |byte, digit| byte * 16 + digit)).ok()).collect()
+    digits
+        .chunks_exact(2)
+        .map(|pair| u8::try_from(pair.iter().fold(0, |byte, digit| byte * 16 + digit)).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -259,7 +286,9 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_the_standard() {
-        for (plain, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+        for (plain, expected) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
             assert_eq!(base64(plain.as_bytes()), expected);
         }
         assert_eq!(base64_checked("Zm9v\r\nYg==").as_deref(), Some("Zm9vYg=="));
