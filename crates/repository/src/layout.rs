@@ -6,25 +6,23 @@
 //!
 //! Not for: values (see `row` for `current`/`version`, `search` for dictionary and statistics).
 
-/// Number of a space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Space(pub u8);
+use storage::engine::{Space, SpaceSpec, SpaceUse};
 
-/// Names of the spaces, in the order of their numbers; handed to the engine when it is opened.
+/// The spaces, in the order of their numbers; handed to the engine when it is opened.
 ///
-/// The order is durable: a space keeps its number for ever, new ones are added at the end.
-pub const SPACES: &[&str] = &[
-    "applied",
-    "current",
-    "id",
-    "version",
-    "change",
-    "posting",
-    "compartment",
-    "dictionary",
-    "stats",
-    "message",
-    "patient_key",
+/// The names are durable, and the numbers in [`APPLIED`] and so on are places in this list.
+pub const SPACES: &[SpaceSpec] = &[
+    SpaceSpec { name: "applied", used_for: SpaceUse::Counters },
+    SpaceSpec { name: "current", used_for: SpaceUse::Bodies },
+    SpaceSpec { name: "id", used_for: SpaceUse::Lookup },
+    SpaceSpec { name: "version", used_for: SpaceUse::Bodies },
+    SpaceSpec { name: "change", used_for: SpaceUse::Postings },
+    SpaceSpec { name: "posting", used_for: SpaceUse::Postings },
+    SpaceSpec { name: "compartment", used_for: SpaceUse::Postings },
+    SpaceSpec { name: "dictionary", used_for: SpaceUse::Bodies },
+    SpaceSpec { name: "stats", used_for: SpaceUse::Counters },
+    SpaceSpec { name: "message", used_for: SpaceUse::Lookup },
+    SpaceSpec { name: "patient_key", used_for: SpaceUse::Lookup },
 ];
 
 /// The log position that the index stands at, and the allocation counters.
@@ -55,6 +53,9 @@ pub const PREFIX_BYTES: usize = 6;
 
 /// The only partition there is for now; partitioning by patient hash comes with the shared log.
 pub const PARTITION: u16 = 0;
+
+/// The type code of Patient.
+pub const PATIENT_CODE: u16 = 103;
 
 /// The parameter number that compartment membership rows use in place of a search parameter.
 pub const MEMBERSHIP: u16 = 0;
@@ -151,6 +152,14 @@ pub fn version_key(tenant: u32, number: u64, version: u64) -> Vec<u8> {
 /// Key of a change, in [`CHANGE`].
 pub fn change_key(tenant: u32, type_code: u16, seq: u64, operation: u32) -> Vec<u8> {
     Key::new(tenant).u16(type_code).u64(seq).u32(operation).into_vec()
+}
+
+/// Tenant, type code and sequence of a key of [`CHANGE`].
+pub fn read_change_key(key: &[u8]) -> Option<(u32, u16, u64)> {
+    let tenant = key.get(..4)?.try_into().ok()?;
+    let type_code = key.get(6..8)?.try_into().ok()?;
+    let seq = key.get(8..16)?.try_into().ok()?;
+    Some((u32::from_be_bytes(tenant), u16::from_be_bytes(type_code), u64::from_be_bytes(seq)))
 }
 
 /// Key of a posting, in [`POSTING`].
@@ -380,6 +389,7 @@ mod tests {
     fn type_codes_of_a_data_folder_stay() {
         assert_eq!(TYPES.len(), 146);
         assert_eq!(type_code("Account"), Some(1));
+        assert_eq!(type_code("Patient"), Some(PATIENT_CODE));
         assert_eq!(type_code("VisionPrescription"), Some(146));
     }
 

@@ -16,3 +16,4 @@
 //! - `view::View`: a tenant's index at one moment: `number(type, id)`, `row(type_code, number)`, `versioned(row)`, `reader()`.
 
 pub mod layout;
+pub mod search;

@@ -1,0 +1,516 @@
+//! Clauses: the compiled conditions of a plan. A clause can estimate itself, drive (give all numbers it holds for) and be
+//! asked about one candidate.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+
+use storage::engine::{Bytes, Direction, KeyRange, Space};
+
+use super::codes::{DATE_WIDTHS_MS, kind};
+use super::header::Header;
+use super::range::{DateTest, NumberTest};
+use super::stream::{Gather, MERGED_MAX, Stream};
+use super::{Search, SearchError};
+use crate::layout;
+
+/// Targets of a chain whose answers are kept.
+const CHAIN_SEEN_MAX: usize = 100_000;
+
+/// A compiled condition on the resources of one type.
+pub(crate) enum Clause {
+    /// Holds for none.
+    Nothing,
+    /// A posting or compartment row with one of these prefixes, right behind which the number stands.
+    Terms { space: Space, parameter: u16, prefixes: Vec<Vec<u8>> },
+    /// A posting with one of these prefixes and more of the term before the number.
+    Under { prefixes: Vec<Vec<u8>>, found: OnceCell<Vec<u64>> },
+    /// One of these texts.
+    Texts { parameter: u16, terms: Vec<u32> },
+    /// A date that passes one of the tests.
+    Dates { parameter: u16, tests: Vec<DateTest> },
+    /// A number that passes one of the tests.
+    Numbers { parameter: u16, tests: Vec<NumberTest> },
+    /// A quantity that passes one of the tests.
+    Quantities { parameter: u16, tests: Vec<QuantityTest> },
+    /// One of these resources, ascending.
+    Numbered(Vec<u64>),
+    /// Has a value (or none) of the parameter.
+    Missing { parameter: u16, missing: bool },
+    /// Refers to a resource that passes a branch.
+    Chain(Chain),
+    /// Is referred to by a resource that passes.
+    Has(Has),
+    /// The inner clause does not hold.
+    Not(Box<Clause>),
+    /// One of the clauses holds.
+    Any(Vec<Clause>),
+}
+
+/// A quantity searched for: the number, and the units (hashes as they stand in keys) it may have.
+pub(crate) struct QuantityTest {
+    pub(crate) number: NumberTest,
+    /// Whether any unit will do; `units` then lists all there are.
+    pub(crate) any_unit: bool,
+    pub(crate) units: Vec<[u8; 16]>,
+}
+
+/// A condition on the target of a reference.
+pub(crate) struct Chain {
+    pub(crate) parameter: u16,
+    /// Possible target types with all that must hold for the target.
+    pub(crate) branches: Vec<(u16, Vec<Clause>)>,
+    pub(crate) seen: RefCell<HashMap<u64, bool>>,
+}
+
+/// A condition on a resource that refers to this one.
+pub(crate) struct Has {
+    pub(crate) source: u16,
+    pub(crate) parameter: u16,
+    pub(crate) clauses: Vec<Clause>,
+    pub(crate) found: OnceCell<Vec<u64>>,
+}
+
+/// A candidate: its number, and its member record once something asks for it.
+pub(crate) struct Probe {
+    pub(crate) type_code: u16,
+    pub(crate) number: u64,
+    record: Option<Option<Bytes>>,
+}
+
+impl Probe {
+    pub(crate) fn new(type_code: u16, number: u64) -> Self {
+        Self { type_code, number, record: None }
+    }
+
+    /// The candidate's member record; `None` if there is no such resource (any more).
+    pub(crate) fn header(&mut self, search: &Search<'_>) -> Result<Option<Header<'_>>, SearchError> {
+        if self.record.is_none() {
+            search.spend(1)?;
+            let key =
+                layout::posting_key(search.tenant, self.type_code, layout::MEMBERSHIP, &[], self.number);
+            self.record = Some(search.reader.get(layout::POSTING, &key)?);
+        }
+        Ok(self.record.as_ref().and_then(Option::as_ref).map(|record| Header::new(record)))
+    }
+}
+
+impl Clause {
+    /// Whether the clause holds for the candidate.
+    pub(crate) fn holds(&self, search: &Search<'_>, probe: &mut Probe) -> Result<bool, SearchError> {
+        match self {
+            Self::Nothing => Ok(false),
+            Self::Terms { space, parameter, prefixes } => {
+                if prefixes.len() > 4
+                    && !probe
+                        .header(search)?
+                        .is_some_and(|header| *space != layout::POSTING || header.has(*parameter))
+                {
+                    return Ok(false);
+                }
+                let mut key = Vec::with_capacity(64);
+                for prefix in prefixes {
+                    search.spend(1)?;
+                    key.clear();
+                    key.extend_from_slice(prefix);
+                    key.extend_from_slice(&probe.number.to_be_bytes());
+                    if search.reader.contains(*space, &key)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Under { found, .. } => {
+                Ok(self.found(search, found, probe)?.binary_search(&probe.number).is_ok())
+            }
+            Self::Texts { parameter, terms } => Ok(probe.header(search)?.is_some_and(|header| {
+                header.texts(*parameter).any(|term| terms.binary_search(&term).is_ok())
+            })),
+            Self::Dates { parameter, tests } => Ok(probe.header(search)?.is_some_and(|header| {
+                header.dates(*parameter).any(|(low, high)| tests.iter().any(|test| test.passes(low, high)))
+            })),
+            Self::Numbers { parameter, tests } => Ok(probe.header(search)?.is_some_and(|header| {
+                header.numbers(*parameter).any(|code| tests.iter().any(|test| test.passes(code)))
+            })),
+            Self::Quantities { parameter, tests } => quantity_holds(search, probe, *parameter, tests),
+            Self::Numbered(numbers) => {
+                Ok(numbers.binary_search(&probe.number).is_ok() && probe.header(search)?.is_some())
+            }
+            Self::Missing { parameter, missing } => {
+                Ok(probe.header(search)?.is_some_and(|header| header.has(*parameter) != *missing))
+            }
+            Self::Chain(chain) => chain.holds(search, probe),
+            Self::Has(has) => has.holds(search, probe.number),
+            Self::Not(inner) => Ok(probe.header(search)?.is_some() && !inner.holds(search, probe)?),
+            Self::Any(clauses) => {
+                for clause in clauses {
+                    if clause.holds(search, probe)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    fn found<'c>(
+        &self,
+        search: &Search<'_>,
+        kept: &'c OnceCell<Vec<u64>>,
+        probe: &Probe,
+    ) -> Result<&'c [u64], SearchError> {
+        if kept.get().is_none() {
+            let numbers = self.gather(search, probe.type_code)?;
+            return Ok(kept.get_or_init(|| numbers));
+        }
+        Ok(kept.get().map_or(&[], Vec::as_slice))
+    }
+
+    /// Whether the clause can give its numbers without looking at every resource of the type.
+    pub(crate) fn drives(&self) -> bool {
+        match self {
+            Self::Missing { .. } | Self::Not(_) => false,
+            Self::Any(clauses) => clauses.iter().all(Self::drives),
+            Self::Chain(chain) => chain.branches.iter().all(|(_, clauses)| clauses.iter().any(Self::drives)),
+            Self::Has(has) => has.clauses.iter().any(Self::drives),
+            _ => true,
+        }
+    }
+
+    /// Whether the clause gives its numbers one by one, with nothing gathered first.
+    pub(crate) fn is_lazy(&self) -> bool {
+        match self {
+            Self::Terms { prefixes, .. } => prefixes.len() <= MERGED_MAX,
+            Self::Texts { terms, .. } => terms.len() <= MERGED_MAX,
+            Self::Numbered(_) | Self::Nothing => true,
+            _ => false,
+        }
+    }
+
+    /// The numbers from `from` on for which the clause holds.
+    pub(crate) fn stream(
+        &self,
+        search: &Search<'_>,
+        type_code: u16,
+        from: u64,
+    ) -> Result<Stream, SearchError> {
+        match self {
+            Self::Nothing => Ok(Stream::Empty),
+            Self::Terms { space, prefixes, .. } => search.terms_stream(*space, prefixes, from),
+            Self::Texts { parameter, terms } => search.terms_stream(
+                layout::POSTING,
+                &text_prefixes(search, type_code, *parameter, terms),
+                from,
+            ),
+            other => {
+                let mut numbers = other.gather(search, type_code)?;
+                let skipped = numbers.partition_point(|number| *number < from);
+                numbers.drain(..skipped);
+                Ok(Stream::List(numbers.into_iter()))
+            }
+        }
+    }
+
+    /// All numbers for which the clause holds, ascending.
+    fn gather(&self, search: &Search<'_>, type_code: u16) -> Result<Vec<u64>, SearchError> {
+        let mut numbers = Gather::new(search);
+        match self {
+            Self::Under { prefixes, .. } => {
+                for prefix in prefixes {
+                    let mut scan =
+                        search.reader.scan(layout::POSTING, KeyRange::prefix(prefix), Direction::Forward);
+                    while let Some(key) = next_key(search, &mut scan)? {
+                        numbers.push(layout::number_at_end(&key).ok_or(SearchError::Corrupt)?)?;
+                    }
+                }
+            }
+            Self::Numbered(list) => {
+                for number in list {
+                    if Probe::new(type_code, *number).header(search)?.is_some() {
+                        numbers.push(*number)?;
+                    }
+                }
+            }
+            Self::Dates { .. } | Self::Numbers { .. } | Self::Quantities { .. } => {
+                for span in self.spans(search, type_code) {
+                    let mut scan = span.open(search);
+                    while let Some(key) = next_key(search, &mut scan)? {
+                        if let Some(number) = span.number(&key) {
+                            numbers.push(number)?;
+                        }
+                    }
+                }
+            }
+            Self::Chain(chain) => {
+                for (target, clauses) in &chain.branches {
+                    let mut targets = search.stream_all(*target, clauses)?;
+                    while let Some(number) = targets.next(search)? {
+                        let prefix = reference_prefix(search, type_code, chain.parameter, number);
+                        let mut sources = Stream::Term(search.term_scan(layout::POSTING, &prefix, 0));
+                        search.spend(4)?; // opening a scan costs more than a step
+                        while let Some(number) = sources.next(search)? {
+                            numbers.push(number)?;
+                        }
+                    }
+                }
+            }
+            Self::Has(has) => has.targets(search, type_code, &mut numbers)?,
+            Self::Any(clauses) => {
+                for clause in clauses {
+                    let mut stream = clause.stream(search, type_code, 0)?;
+                    while let Some(number) = stream.next(search)? {
+                        numbers.push(number)?;
+                    }
+                }
+            }
+            _ => {
+                let mut stream = search.candidates(type_code, &[self], 0, u64::MAX)?;
+                while let Some(number) = stream.next(search)? {
+                    numbers.push(number)?;
+                }
+            }
+        }
+        Ok(numbers.finish())
+    }
+
+    /// How many rows the clause's numbers stand in, counted up to `cap`.
+    pub(crate) fn estimate(&self, search: &Search<'_>, type_code: u16, cap: u64) -> Result<u64, SearchError> {
+        let mut count = 0;
+        let mut add = |space: Space, range: KeyRange| -> Result<bool, SearchError> {
+            let mut scan = search.reader.scan(space, range, Direction::Forward);
+            while count < cap && next_key(search, &mut scan)?.is_some() {
+                count += 1;
+            }
+            Ok(count < cap)
+        };
+        match self {
+            Self::Nothing => {}
+            Self::Numbered(list) => return Ok((list.len() as u64).min(cap)),
+            Self::Terms { space, prefixes, .. } => {
+                for prefix in prefixes {
+                    if !add(*space, KeyRange::prefix(prefix))? {
+                        break;
+                    }
+                }
+            }
+            Self::Under { prefixes, .. } => {
+                for prefix in prefixes {
+                    if !add(layout::POSTING, KeyRange::prefix(prefix))? {
+                        break;
+                    }
+                }
+            }
+            Self::Texts { parameter, terms } => {
+                for term in terms {
+                    let prefix =
+                        search.posting_prefix(type_code, *parameter, &[&[kind::STRING], &term.to_be_bytes()]);
+                    if !add(layout::POSTING, KeyRange::prefix(&prefix))? {
+                        break;
+                    }
+                }
+            }
+            Self::Dates { .. } | Self::Numbers { .. } | Self::Quantities { .. } => {
+                for span in self.spans(search, type_code) {
+                    if !add(layout::POSTING, span.range)? {
+                        break;
+                    }
+                }
+            }
+            Self::Chain(chain) => {
+                for (target, clauses) in &chain.branches {
+                    count += search.estimate_all(*target, clauses, cap)?.saturating_mul(8);
+                }
+            }
+            Self::Has(has) => count = search.estimate_all(has.source, &has.clauses, cap)?.saturating_mul(2),
+            Self::Any(clauses) => {
+                for clause in clauses {
+                    count += clause.estimate(search, type_code, cap)?;
+                }
+            }
+            Self::Missing { .. } | Self::Not(_) => count = cap,
+        }
+        Ok(count.min(cap))
+    }
+
+    /// The stretches of keys that hold a range clause's values.
+    fn spans(&self, search: &Search<'_>, type_code: u16) -> Vec<Span> {
+        match self {
+            Self::Dates { parameter, tests } => tests
+                .iter()
+                .flat_map(|test| (0..DATE_WIDTHS_MS.len()).map(move |class| (test, class)))
+                .filter_map(|(test, class)| {
+                    let kind = kind::DATE | class as u8;
+                    let prefix = search.posting_prefix(type_code, *parameter, &[&[kind]]);
+                    let (first, last) = test.low_ends(class);
+                    Span::new(prefix, &first.to_be_bytes(), &last.to_be_bytes(), Check::Date(*test))
+                })
+                .collect(),
+            Self::Numbers { parameter, tests } => tests
+                .iter()
+                .filter_map(|test| {
+                    let prefix = search.posting_prefix(type_code, *parameter, &[&[kind::NUMBER]]);
+                    let (first, last) = test.codes();
+                    Span::new(prefix, &first, &last, Check::Number(*test))
+                })
+                .collect(),
+            Self::Quantities { parameter, tests } => tests
+                .iter()
+                .flat_map(|test| test.units.iter().map(move |unit| (test, unit)))
+                .filter_map(|(test, unit)| {
+                    let prefix = search.posting_prefix(type_code, *parameter, &[&[kind::QUANTITY], unit]);
+                    let (first, last) = test.number.codes();
+                    Span::new(prefix, &first, &last, Check::Number(test.number))
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn quantity_holds(
+    search: &Search<'_>,
+    probe: &mut Probe,
+    parameter: u16,
+    tests: &[QuantityTest],
+) -> Result<bool, SearchError> {
+    let Some(header) = probe.header(search)? else { return Ok(false) };
+    let codes: Vec<_> = header.numbers(parameter).collect();
+    for test in tests {
+        for code in codes.iter().filter(|code| test.number.passes(**code)) {
+            if test.any_unit {
+                return Ok(true);
+            }
+            for unit in &test.units {
+                search.spend(1)?;
+                let mut key =
+                    search.posting_prefix(probe.type_code, parameter, &[&[kind::QUANTITY], unit, &code[..]]);
+                key.extend_from_slice(&probe.number.to_be_bytes());
+                if search.reader.contains(layout::POSTING, &key)? {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Ok(false)
+}
+
+impl Chain {
+    fn holds(&self, search: &Search<'_>, probe: &mut Probe) -> Result<bool, SearchError> {
+        let Some(header) = probe.header(search)? else { return Ok(false) };
+        for (type_code, number) in header.references(self.parameter) {
+            let known = self.seen.borrow().get(&number).copied();
+            let holds = match known {
+                Some(holds) => holds,
+                None => {
+                    let holds = self.target_holds(search, type_code, number)?;
+                    let mut seen = self.seen.borrow_mut();
+                    if seen.len() < CHAIN_SEEN_MAX {
+                        seen.insert(number, holds);
+                    }
+                    holds
+                }
+            };
+            if holds {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn target_holds(&self, search: &Search<'_>, type_code: u16, number: u64) -> Result<bool, SearchError> {
+        for (_, clauses) in self.branches.iter().filter(|(target, _)| *target == type_code) {
+            if search.all_hold(clauses, &mut Probe::new(type_code, number))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Has {
+    /// Adds what the passing resources refer to.
+    fn targets(&self, search: &Search<'_>, type_code: u16, into: &mut Gather) -> Result<(), SearchError> {
+        let mut sources = search.stream_all(self.source, &self.clauses)?;
+        while let Some(source) = sources.next(search)? {
+            let mut probe = Probe::new(self.source, source);
+            let Some(header) = probe.header(search)? else { continue };
+            for (_, number) in header.references(self.parameter).filter(|(target, _)| *target == type_code) {
+                // A target may have been deleted, or never have come.
+                if Probe::new(type_code, number).header(search)?.is_some() {
+                    into.push(number)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn holds(&self, search: &Search<'_>, number: u64) -> Result<bool, SearchError> {
+        if let Some(found) = self.found.get() {
+            return Ok(found.binary_search(&number).is_ok());
+        }
+        let prefix = reference_prefix(search, self.source, self.parameter, number);
+        let mut sources = Stream::Term(search.term_scan(layout::POSTING, &prefix, 0));
+        search.spend(4)?;
+        while let Some(source) = sources.next(search)? {
+            if search.all_hold(&self.clauses, &mut Probe::new(self.source, source))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The prefix of the postings of a local reference.
+pub(crate) fn reference_prefix(search: &Search<'_>, type_code: u16, parameter: u16, target: u64) -> Vec<u8> {
+    search.posting_prefix(type_code, parameter, &[&[kind::REFERENCE], &target.to_be_bytes()])
+}
+
+fn text_prefixes(search: &Search<'_>, type_code: u16, parameter: u16, terms: &[u32]) -> Vec<Vec<u8>> {
+    let prefix =
+        |term: &u32| search.posting_prefix(type_code, parameter, &[&[kind::STRING], &term.to_be_bytes()]);
+    terms.iter().map(prefix).collect()
+}
+
+fn next_key(search: &Search<'_>, scan: &mut storage::engine::Scan) -> Result<Option<Bytes>, SearchError> {
+    let Some(row) = scan.next() else { return Ok(None) };
+    search.spend(1)?;
+    Ok(Some(row?.0))
+}
+
+/// A stretch of ordered postings, with a last check of each.
+struct Span {
+    range: KeyRange,
+    term_at: usize,
+    check: Check,
+}
+
+enum Check {
+    Date(DateTest),
+    Number(NumberTest),
+}
+
+impl Span {
+    /// The keys with `prefix` whose term goes on with `first` to `last` (both included); `None` if there can be none.
+    fn new(prefix: Vec<u8>, first: &[u8], last: &[u8], check: Check) -> Option<Self> {
+        let start = [prefix.as_slice(), first].concat();
+        let end = layout::prefix_end(&[prefix.as_slice(), last].concat());
+        let range = KeyRange { start, end };
+        (first <= last).then_some(Self { range, term_at: prefix.len(), check })
+    }
+
+    fn open(&self, search: &Search<'_>) -> storage::engine::Scan {
+        search.reader.scan(layout::POSTING, self.range.clone(), Direction::Forward)
+    }
+
+    /// The number of a key that passes.
+    fn number(&self, key: &[u8]) -> Option<u64> {
+        let (_, term) = key.split_at_checked(self.term_at)?;
+        let passes = match self.check {
+            Check::Date(test) => {
+                let (low, rest) = term.split_first_chunk::<8>()?;
+                test.passes(u64::from_be_bytes(*low), u64::from_be_bytes(*rest.first_chunk::<8>()?))
+            }
+            Check::Number(test) => test.passes(*term.first_chunk()?),
+        };
+        if passes { layout::number_at_end(key) } else { None }
+    }
+}

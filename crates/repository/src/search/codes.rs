@@ -1,0 +1,246 @@
+//! How terms are written in index keys: keyed hashes for what is only compared for equality, secretly shifted numbers
+//! for what has an order.
+//!
+//! Every term begins with one byte for its kind, and all terms of one kind have one length, so that the resource number
+//! always stands right behind the term.
+//!
+//! | kind | bytes after it | found by |
+//! |---|---|---|
+//! | token, any system | 16: hash of the code | `code` |
+//! | token, its system | 8 + 12: hash of the system, hash of both | `system|code`, `|code`; by its first part `system|` |
+//! | reference | 8: number of the target | `Type/id`, and reverse includes |
+//! | url | 16: hash of an absolute or canonical reference | the URL |
+//! | identifier | as token, kinds of their own | `:identifier` |
+//! | string | 4: number of the text in the dictionary | the dictionary's answer |
+//! | date | 8 + 8: codes of low and high end; five kinds by width | ranges of low ends, high end filtered |
+//! | number | 14: code | ranges |
+//! | quantity | 8 + 8 + 14: hash of the unit's code, hash with its system, code | ranges for each unit |
+//! | uri | 16: hash | the URI |
+//!
+//! Dates: a search for "ends after x" must find old values that are wide (a year, an open period). So dates stand in five
+//! classes by width; within a class no value is wider than its bound, thus a scan of low ends beginning that much before
+//! `x` sees all of them, and each value needs one posting only.
+//!
+//! Codes do not wrap: dates come as 62-bit numbers plus a 63-bit offset, numbers as 105-bit numbers plus a 111-bit one.
+
+use std::sync::{Arc, OnceLock};
+
+use compact_str::CompactString;
+use fhir::search::Decimal;
+use storage::keys::{IndexKey, OrderCode};
+
+/// The kinds of terms; durable.
+pub(crate) mod kind {
+    pub(crate) const TOKEN_ANY: u8 = 0x01;
+    pub(crate) const TOKEN_PAIR: u8 = 0x02;
+    pub(crate) const REFERENCE: u8 = 0x10;
+    pub(crate) const URL: u8 = 0x11;
+    pub(crate) const IDENTIFIER_ANY: u8 = 0x12;
+    pub(crate) const IDENTIFIER_PAIR: u8 = 0x13;
+    pub(crate) const STRING: u8 = 0x20;
+    pub(crate) const DATE: u8 = 0x30;
+    pub(crate) const NUMBER: u8 = 0x40;
+    pub(crate) const QUANTITY: u8 = 0x41;
+    pub(crate) const URI: u8 = 0x50;
+}
+
+/// The greatest width in milliseconds of a date in each class; the last class takes what is wider.
+pub(crate) const DATE_WIDTHS_MS: [u64; 5] = [1000, 86_400_000, 31 * 86_400_000, 366 * 86_400_000, u64::MAX];
+
+/// Bytes of a number's code.
+pub(crate) const NUMBER_BYTES: usize = 14;
+
+/// A number's code: big-endian, compared as bytes.
+pub(crate) type NumberCode = [u8; NUMBER_BYTES];
+
+/// The longest term: a quantity.
+pub(crate) const TERM_BYTES_MAX: usize = 1 + 8 + 8 + NUMBER_BYTES;
+
+/// Parameters whose offsets are kept; the registry's ids are below it.
+const PARAMETERS_KEPT: usize = 4096;
+
+/// Systems whose hashes are kept ready.
+const SYSTEMS_KEPT: usize = 4096;
+
+/// One tenant's way of writing terms. Cheap to share; made once.
+pub struct Codes {
+    key: Arc<IndexKey>,
+    dates: Box<[OnceLock<OrderCode>]>,
+    numbers: Box<[OnceLock<u128>]>,
+    systems: parking_lot::RwLock<std::collections::HashMap<CompactString, [u8; 8]>>,
+}
+
+impl std::fmt::Debug for Codes {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Codes(..)")
+    }
+}
+
+impl Codes {
+    /// Writes terms with a tenant's index key.
+    pub fn new(key: Arc<IndexKey>) -> Self {
+        Self {
+            key,
+            dates: (0..PARAMETERS_KEPT).map(|_| OnceLock::new()).collect(),
+            numbers: (0..PARAMETERS_KEPT).map(|_| OnceLock::new()).collect(),
+            systems: parking_lot::RwLock::default(),
+        }
+    }
+
+    /// The code of a moment in milliseconds under a parameter; open ends are the ends of `i64`.
+    pub(crate) fn date(&self, parameter: u16, ms: i64) -> u64 {
+        let derive = || self.key.order(&[&b"date"[..], &parameter.to_be_bytes()].concat());
+        match self.dates.get(usize::from(parameter)) {
+            Some(kept) => kept.get_or_init(derive).code(ms),
+            None => derive().code(ms),
+        }
+    }
+
+    /// The code of a decimal under a parameter: exact, and ordered as decimals are.
+    pub(crate) fn number(&self, parameter: u16, value: Decimal) -> NumberCode {
+        let derive = || {
+            let hash = self.key.keyed_hash16(&[b"number offset", &parameter.to_be_bytes()]);
+            u128::from_be_bytes(hash) >> 17 // 111 bits
+        };
+        let offset = match self.numbers.get(usize::from(parameter)) {
+            Some(kept) => *kept.get_or_init(derive),
+            None => derive(),
+        };
+        let mut code = [0; NUMBER_BYTES];
+        for (to, from) in code.iter_mut().zip((ordered(value) + offset).to_be_bytes().into_iter().skip(2)) {
+            *to = from;
+        }
+        code
+    }
+
+    /// The hash of a code whatever its system.
+    pub(crate) fn token_any(&self, code: &str) -> [u8; 16] {
+        self.key.keyed_hash16(&[b"code", fold(code).as_bytes()])
+    }
+
+    /// The hash of a token's system; `None` is "no system".
+    pub(crate) fn token_system(&self, system: Option<&str>) -> [u8; 8] {
+        let system = system.unwrap_or("");
+        if let Some(hash) = self.systems.read().get(system) {
+            return *hash;
+        }
+        let hash = first_8(&self.key.keyed_hash16(&[b"system", system.as_bytes()]));
+        let mut systems = self.systems.write();
+        if systems.len() < SYSTEMS_KEPT {
+            systems.insert(system.into(), hash);
+        }
+        hash
+    }
+
+    /// The two hashes of a token with its system, as they stand in a key.
+    pub(crate) fn token_pair(&self, system: Option<&str>, code: &str) -> [u8; 20] {
+        let system_hash = self.token_system(system);
+        let both = self.key.keyed_hash16(&[b"token", system.unwrap_or("").as_bytes(), fold(code).as_bytes()]);
+        let mut out = [0; 20];
+        for (to, from) in out.iter_mut().zip(system_hash.into_iter().chain(both)) {
+            *to = from;
+        }
+        out
+    }
+
+    /// The hash of a URI, or of a reference's URL.
+    pub(crate) fn uri(&self, uri: &str) -> [u8; 16] {
+        self.key.keyed_hash16(&[b"uri", uri.as_bytes()])
+    }
+
+    /// The hash of a unit's code or human form, whatever its system. Units are compared with their case: `m` and `M` differ.
+    pub(crate) fn unit(&self, unit: &str) -> [u8; 8] {
+        first_8(&self.key.keyed_hash16(&[b"unit", unit.as_bytes()]))
+    }
+
+    /// The hash of a unit's code with its system.
+    pub(crate) fn unit_pair(&self, system: Option<&str>, unit: &str) -> [u8; 8] {
+        first_8(&self.key.keyed_hash16(&[b"unit", system.unwrap_or("").as_bytes(), unit.as_bytes()]))
+    }
+}
+
+/// The class of a date by the distance between the codes of its ends.
+pub(crate) fn date_class(low: u64, high: u64) -> u8 {
+    let width = high.saturating_sub(low);
+    let class = DATE_WIDTHS_MS.iter().position(|widest| width <= *widest).unwrap_or(DATE_WIDTHS_MS.len() - 1);
+    u8::try_from(class).unwrap_or(4)
+}
+
+/// Codes and identifiers are compared without case: in doubt the standard prefers to find too much (R4 3.1.1.4.10).
+fn fold(code: &str) -> std::borrow::Cow<'_, str> {
+    if code.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
+        std::borrow::Cow::Owned(code.to_lowercase())
+    } else {
+        std::borrow::Cow::Borrowed(code)
+    }
+}
+
+fn first_8(hash: &[u8; 16]) -> [u8; 8] {
+    let mut out = [0; 8];
+    for (to, from) in out.iter_mut().zip(hash) {
+        *to = *from;
+    }
+    out
+}
+
+/// Digits that every decimal is scaled to.
+const DIGITS: u32 = 29;
+/// The number that zero becomes.
+const ZERO: u128 = 1 << 104;
+
+/// A decimal as a number below 2^105 that orders as decimals do: exponent above a mantissa of 29 digits, mirrored for
+/// negative values.
+fn ordered(value: Decimal) -> u128 {
+    let mantissa = value.mantissa().unsigned_abs(); // below 2^96
+    if mantissa == 0 {
+        return ZERO;
+    }
+    let digits = mantissa.ilog10() + 1;
+    // The value is 0.mantissa * 10^exponent, with an exponent of -28..=29.
+    let exponent = u128::from(64 + digits).saturating_sub(u128::from(value.scale()));
+    let scaled = mantissa.saturating_mul(10_u128.pow(DIGITS.saturating_sub(digits)));
+    let magnitude = (exponent << 97) | scaled;
+    if value.is_sign_negative() { ZERO - magnitude } else { ZERO + magnitude }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_keep_their_order() {
+        let texts = [
+            "-79228162514264337593543950335",
+            "-100.1",
+            "-100",
+            "-99.9999999999999999999999999",
+            "-1",
+            "-0.1",
+            "-0.0000000000000000000000000001",
+            "0",
+            "0.0000000000000000000000000001",
+            "0.09",
+            "0.1",
+            "0.10000000000000000000000001",
+            "1",
+            "9",
+            "10",
+            "79228162514264337593543950335",
+        ];
+        let codes: Vec<u128> = texts.iter().map(|text| ordered(text.parse().unwrap())).collect();
+        for pair in codes.windows(2) {
+            assert!(pair[0] < pair[1]);
+        }
+        assert!(codes.iter().all(|code| *code < 1 << 105));
+        assert_eq!(ordered("1.500".parse().unwrap()), ordered("1.5".parse().unwrap()));
+        assert_eq!(ordered("-0.0".parse().unwrap()), ordered("0".parse().unwrap()));
+    }
+
+    #[test]
+    fn dates_fall_into_classes_by_width() {
+        assert_eq!(date_class(5, 6), 0);
+        assert_eq!(date_class(0, 86_400_000), 1);
+        assert_eq!(date_class(0, 366 * 86_400_000), 3);
+        assert_eq!(date_class(0, u64::MAX), 4);
+    }
+}

@@ -1,0 +1,247 @@
+//! The member record: what search must know of one resource without opening its body.
+//!
+//! Stands in the posting space under (type, parameter 0, resource number), so a scan of a type's members sees it. It lists
+//! the parameters that have a value, ascending by id, with all their ordered values (coded, see [`super::codes`]), texts (as
+//! term numbers) and local references (as target type and number). From it come sort keys, `:missing`, forward references
+//! for `_include` and chains, and the test of one candidate against a wide range.
+//!
+//! ```text
+//! version 1 | { varint: distance from the last parameter id | tag | count (varint) and values, by tag }*
+//! tag 0 present      nothing
+//! tag 1 dates        low (8), varint: high - low
+//! tag 2 texts        term number (4)
+//! tag 3 numbers      code (14)
+//! tag 4 references   target type (2), target number (8)
+//! ```
+
+use super::codes::{NUMBER_BYTES, NumberCode};
+
+const VERSION: u8 = 1;
+const PRESENT: u8 = 0;
+const DATES: u8 = 1;
+const TEXTS: u8 = 2;
+const NUMBERS: u8 = 3;
+const REFERENCES: u8 = 4;
+
+/// The values of one parameter, to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Values {
+    Present,
+    Dates(Vec<(u64, u64)>),
+    Texts(Vec<u32>),
+    Numbers(Vec<NumberCode>),
+    References(Vec<(u16, u64)>),
+}
+
+/// Writes a member record; `values` must be ascending by parameter id, each once.
+pub(crate) fn write(values: &[(u16, Values)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(16 + values.len() * 8);
+    out.push(VERSION);
+    let mut last = 0_u16;
+    for (parameter, values) in values {
+        push_varint(&mut out, u64::from(parameter.saturating_sub(last)));
+        last = *parameter;
+        match values {
+            Values::Present => out.push(PRESENT),
+            Values::Dates(list) => {
+                out.push(DATES);
+                push_varint(&mut out, list.len() as u64);
+                for (low, high) in list {
+                    out.extend_from_slice(&low.to_be_bytes());
+                    push_varint(&mut out, high.saturating_sub(*low));
+                }
+            }
+            Values::Texts(list) => {
+                out.push(TEXTS);
+                push_varint(&mut out, list.len() as u64);
+                list.iter().for_each(|term| out.extend_from_slice(&term.to_be_bytes()));
+            }
+            Values::Numbers(list) => {
+                out.push(NUMBERS);
+                push_varint(&mut out, list.len() as u64);
+                list.iter().for_each(|code| out.extend_from_slice(code));
+            }
+            Values::References(list) => {
+                out.push(REFERENCES);
+                push_varint(&mut out, list.len() as u64);
+                for (type_code, number) in list {
+                    out.extend_from_slice(&type_code.to_be_bytes());
+                    out.extend_from_slice(&number.to_be_bytes());
+                }
+            }
+        }
+    }
+    out
+}
+
+/// A member record, to be read. Bytes that are not a record read as "no values".
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header<'a>(&'a [u8]);
+
+/// Reads on from a point of a record.
+struct Cursor<'a> {
+    rest: &'a [u8],
+    parameter: u16,
+}
+
+impl<'a> Header<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => Self(rest),
+            _ => Self(&[]),
+        }
+    }
+
+    /// Whether the resource has a value for the parameter.
+    pub(crate) fn has(self, parameter: u16) -> bool {
+        self.find(parameter).is_some()
+    }
+
+    /// The date ranges (codes) under a parameter.
+    pub(crate) fn dates(self, parameter: u16) -> impl Iterator<Item = (u64, u64)> + 'a {
+        let mut rest = self.find(parameter).filter(|found| found.0 == DATES).map_or(&[][..], |found| found.2);
+        std::iter::from_fn(move || {
+            let low = u64::from_be_bytes(take(&mut rest)?);
+            Some((low, low.saturating_add(take_varint(&mut rest)?)))
+        })
+    }
+
+    /// The term numbers under a parameter.
+    pub(crate) fn texts(self, parameter: u16) -> impl Iterator<Item = u32> + 'a {
+        let mut rest = self.find(parameter).filter(|found| found.0 == TEXTS).map_or(&[][..], |found| found.2);
+        std::iter::from_fn(move || Some(u32::from_be_bytes(take(&mut rest)?)))
+    }
+
+    /// The number codes under a parameter.
+    pub(crate) fn numbers(self, parameter: u16) -> impl Iterator<Item = NumberCode> + 'a {
+        let mut rest =
+            self.find(parameter).filter(|found| found.0 == NUMBERS).map_or(&[][..], |found| found.2);
+        std::iter::from_fn(move || take::<NUMBER_BYTES>(&mut rest))
+    }
+
+    /// The local references under a parameter: target type and number.
+    pub(crate) fn references(self, parameter: u16) -> impl Iterator<Item = (u16, u64)> + 'a {
+        let found = self.find(parameter).filter(|found| found.0 == REFERENCES);
+        references(found.map_or(&[][..], |found| found.2))
+    }
+
+    /// All local references: parameter, target type and number.
+    pub(crate) fn all_references(self) -> impl Iterator<Item = (u16, u16, u64)> + 'a {
+        let mut cursor = Cursor { rest: self.0, parameter: 0 };
+        std::iter::from_fn(move || cursor.entry()).filter(|entry| entry.1 == REFERENCES).flat_map(
+            |(parameter, _, rest)| references(rest).map(move |(kind, number)| (parameter, kind, number)),
+        )
+    }
+
+    fn find(self, parameter: u16) -> Option<(u8, u16, &'a [u8])> {
+        let mut cursor = Cursor { rest: self.0, parameter: 0 };
+        while let Some((at, tag, values)) = cursor.entry() {
+            if at == parameter {
+                return Some((tag, at, values));
+            }
+            if at > parameter {
+                return None;
+            }
+        }
+        None
+    }
+}
+
+fn references(mut rest: &[u8]) -> impl Iterator<Item = (u16, u64)> + '_ {
+    std::iter::from_fn(move || {
+        let type_code = u16::from_be_bytes(take(&mut rest)?);
+        Some((type_code, u64::from_be_bytes(take(&mut rest)?)))
+    })
+}
+
+impl<'a> Cursor<'a> {
+    /// The next parameter: its id, its tag and the bytes of its values.
+    fn entry(&mut self) -> Option<(u16, u8, &'a [u8])> {
+        let distance = u16::try_from(take_varint(&mut self.rest)?).ok()?;
+        self.parameter = self.parameter.checked_add(distance)?;
+        let [tag] = take::<1>(&mut self.rest)?;
+        if tag == PRESENT {
+            return Some((self.parameter, tag, &[]));
+        }
+        let count = usize::try_from(take_varint(&mut self.rest)?).ok()?;
+        let length = match tag {
+            DATES => dates_length(self.rest, count)?,
+            TEXTS => count.checked_mul(4)?,
+            NUMBERS => count.checked_mul(NUMBER_BYTES)?,
+            REFERENCES => count.checked_mul(10)?,
+            _ => return None,
+        };
+        let (values, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some((self.parameter, tag, values))
+    }
+}
+
+fn dates_length(bytes: &[u8], count: usize) -> Option<usize> {
+    let mut rest = bytes;
+    for _ in 0..count {
+        take::<8>(&mut rest)?;
+        take_varint(&mut rest)?;
+    }
+    Some(bytes.len() - rest.len())
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = rest.split_first_chunk::<N>()?;
+    *rest = tail;
+    Some(*head)
+}
+
+pub(crate) fn push_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value as u8) | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+pub(crate) fn take_varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let [byte] = take::<1>(rest)?;
+        value |= u64::from(byte & 0x7F).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_as_it_was_written() {
+        let bytes = write(&[
+            (3, Values::Present),
+            (4, Values::Dates(vec![(5, 6), (7, u64::MAX)])),
+            (300, Values::Texts(vec![1, 70_000])),
+            (301, Values::Numbers(vec![[9; 14]])),
+            (302, Values::References(vec![(2, 8), (3, 9)])),
+            (400, Values::References(vec![(2, 10)])),
+        ]);
+        let header = Header::new(&bytes);
+        assert!(header.has(3) && header.has(400) && !header.has(5) && !header.has(401));
+        assert_eq!(header.dates(4).collect::<Vec<_>>(), [(5, 6), (7, u64::MAX)]);
+        assert_eq!(header.texts(300).collect::<Vec<_>>(), [1, 70_000]);
+        assert_eq!(header.numbers(301).collect::<Vec<_>>(), [[9; 14]]);
+        assert_eq!(header.references(302).collect::<Vec<_>>(), [(2, 8), (3, 9)]);
+        assert_eq!(header.all_references().collect::<Vec<_>>(), [(302, 2, 8), (302, 3, 9), (400, 2, 10)]);
+        assert_eq!(header.dates(300).count(), 0);
+    }
+
+    #[test]
+    fn cut_records_read_as_fewer_values() {
+        let bytes = write(&[(4, Values::Dates(vec![(5, 6)])), (9, Values::Texts(vec![1]))]);
+        for end in 0..bytes.len() {
+            let header = Header::new(&bytes[..end]);
+            assert!(header.texts(9).count() == 0);
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Terms into index rows: what the applier puts into its batch for each resource that it writes.
+//!
+//! The same calls in the same order give the same rows, in a commit and in a replay: numbers of texts are given out in the
+//! order of the calls, and nothing else is drawn or read from elsewhere.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use storage::engine::{Batch, Reader, Space};
+
+use super::codes::{Codes, date_class, kind};
+use super::dictionary::{Dictionaries, NewTexts};
+use super::header::{self, Values};
+use super::{SearchError, Terms, last_updated};
+use crate::layout;
+
+/// Marks the posting with the lowest low end among a resource's dates of one parameter: an ascending walk takes this one.
+pub(crate) const FIRST: u8 = 1;
+/// Marks the posting with the highest low end: a descending walk takes this one.
+pub(crate) const LAST: u8 = 2;
+
+/// One version of a resource as the index sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Indexed<'a> {
+    /// Its terms.
+    pub terms: &'a Terms,
+    /// Its `meta.lastUpdated` in milliseconds since 1970 UTC.
+    pub updated_ms: i64,
+    /// The numbers of the patients in whose compartments it is.
+    pub patients: &'a [u64],
+}
+
+/// What happens to one resource.
+#[derive(Clone, Copy, Debug)]
+pub struct TermChange<'a> {
+    /// The tenant.
+    pub tenant: u32,
+    /// The tenant's codes.
+    pub codes: &'a Codes,
+    /// The code of the resource's type.
+    pub type_code: u16,
+    /// The resource's number.
+    pub number: u64,
+    /// The version that stood in the index; `None` for a resource that is new or was deleted.
+    pub old: Option<Indexed<'a>>,
+    /// The version that shall stand there; `None` for a deletion.
+    pub new: Option<Indexed<'a>>,
+}
+
+/// Writes index rows for the applier. One for the whole store; used by one thread.
+#[derive(Debug)]
+pub struct Postings {
+    dictionaries: Arc<Dictionaries>,
+    new_texts: NewTexts,
+    counts: BTreeMap<(u32, u16), i64>,
+}
+
+impl Postings {
+    /// Starts with an empty batch.
+    pub fn new(dictionaries: Arc<Dictionaries>) -> Self {
+        Self { dictionaries, new_texts: NewTexts::default(), counts: BTreeMap::new() }
+    }
+
+    /// Puts into `batch` what leads from the old rows of a resource to the new ones.
+    ///
+    /// `engine` reads the newest state. `number_of` gives the number of a target by type code and id, a new one if it has
+    /// none. Texts and counts wait for [`Self::finish`].
+    ///
+    /// # Errors
+    /// From the engine, from the keys, from `number_of`. The batch must then be thrown away and [`Self::abandon`] called.
+    pub fn replace(
+        &mut self,
+        engine: &dyn Reader,
+        batch: &mut Batch,
+        change: &TermChange<'_>,
+        number_of: &mut dyn FnMut(u16, &str) -> Result<u64, SearchError>,
+    ) -> Result<(), SearchError> {
+        let mut rows_of = |side: Option<Indexed<'_>>| match side {
+            Some(side) => self.rows(engine, change, side, number_of).map(Some),
+            None => Ok(None),
+        };
+        let (old, new) = (rows_of(change.old)?, rows_of(change.new)?);
+        let by = i64::from(new.is_some()) - i64::from(old.is_some());
+        if by != 0 {
+            *self.counts.entry((change.tenant, change.type_code)).or_default() += by;
+        }
+        match (old, new) {
+            (None, None) => {}
+            (None, Some(new)) => new.rows.iter().for_each(|row| new.put(row, batch)),
+            (Some(old), None) => old.rows.iter().for_each(|row| old.delete(row, batch)),
+            (Some(mut old), Some(mut new)) => replace_rows(&mut old, &mut new, batch),
+        }
+        Ok(())
+    }
+
+    /// Puts new texts and changed counts into `batch`; to be called once for each batch, after all its changes.
+    ///
+    /// # Errors
+    /// From the engine and the keys.
+    pub fn finish(&mut self, engine: &dyn Reader, batch: &mut Batch) -> Result<(), SearchError> {
+        for (key, sealed) in std::mem::take(&mut self.new_texts).rows(&self.dictionaries)? {
+            batch.put(layout::DICTIONARY, key, sealed);
+        }
+        for ((tenant, type_code), by) in std::mem::take(&mut self.counts) {
+            let count = super::count(engine, tenant, type_code)?;
+            let count = count.saturating_add_signed(by);
+            batch.put(layout::STATS, layout::stats_key(tenant, type_code, 0), count.to_be_bytes());
+        }
+        Ok(())
+    }
+
+    /// Forgets what waits for [`Self::finish`]: to be called when a batch is thrown away or could not be written.
+    pub fn abandon(&mut self) {
+        self.new_texts = NewTexts::default();
+        self.counts.clear();
+        self.dictionaries.forget();
+    }
+
+    fn rows(
+        &mut self,
+        engine: &dyn Reader,
+        change: &TermChange<'_>,
+        side: Indexed<'_>,
+        number_of: &mut dyn FnMut(u16, &str) -> Result<u64, SearchError>,
+    ) -> Result<Rows, SearchError> {
+        let terms = side.terms;
+        let mut rows = Rows::new(change, terms.fixed.len() + terms.dates.len());
+        let mut values = Present::default();
+        for fixed in &terms.fixed {
+            values.present(fixed.parameter);
+            rows.posting(fixed.parameter, &[fixed.term()], &[]);
+        }
+        let updated = last_updated();
+        let low = change.codes.date(updated, side.updated_ms);
+        let stamp = [(updated, low, change.codes.date(updated, side.updated_ms.saturating_add(1)))];
+        for dates in terms.dates.chunk_by(|a, b| a.0 == b.0).chain([&stamp[..]]) {
+            let last = dates.len().saturating_sub(1);
+            for (at, (parameter, low, high)) in dates.iter().enumerate() {
+                let mark = if at == 0 { FIRST } else { 0 } | if at == last { LAST } else { 0 };
+                let mark = [mark];
+                let mark: &[u8] = if dates.len() == 1 { &[] } else { &mark };
+                let (from, to) = (low.to_be_bytes(), high.to_be_bytes());
+                rows.posting(*parameter, &[&[kind::DATE | date_class(*low, *high)], &from, &to], mark);
+                if *parameter != updated {
+                    for patient in side.patients {
+                        rows.compartment(*patient, *parameter, &[&from, &to], mark);
+                    }
+                }
+                values.date(*parameter, *low, *high);
+            }
+        }
+        for (parameter, code) in &terms.numbers {
+            values.number(*parameter, *code);
+        }
+        for (parameter, text) in &terms.texts {
+            let term = self.new_texts.number(&self.dictionaries, engine, change.tenant, *parameter, text)?;
+            rows.posting(*parameter, &[&[kind::STRING], &term.to_be_bytes()], &[]);
+            values.text(*parameter, term);
+        }
+        for (parameter, target) in &terms.references {
+            let number = number_of(target.type_code, &target.id)?;
+            rows.posting(*parameter, &[&[kind::REFERENCE], &number.to_be_bytes()], &[]);
+            values.reference(*parameter, target.type_code, number);
+        }
+        for patient in side.patients {
+            rows.compartment(*patient, layout::MEMBERSHIP, &[], &[]);
+        }
+        rows.posting(layout::MEMBERSHIP, &[], &header::write(&values.finish()));
+        Ok(rows)
+    }
+}
+
+/// The values of a member record, gathered in any order.
+#[derive(Default)]
+struct Present(BTreeMap<u16, Values>);
+
+impl Present {
+    fn present(&mut self, parameter: u16) {
+        self.0.entry(parameter).or_insert(Values::Present);
+    }
+
+    fn date(&mut self, parameter: u16, low: u64, high: u64) {
+        match self.0.entry(parameter).or_insert(Values::Present) {
+            Values::Dates(list) => list.push((low, high)),
+            other => *other = Values::Dates(vec![(low, high)]),
+        }
+    }
+
+    fn number(&mut self, parameter: u16, code: super::codes::NumberCode) {
+        match self.0.entry(parameter).or_insert(Values::Present) {
+            Values::Numbers(list) => list.push(code),
+            other => *other = Values::Numbers(vec![code]),
+        }
+    }
+
+    fn text(&mut self, parameter: u16, term: u32) {
+        match self.0.entry(parameter).or_insert(Values::Present) {
+            Values::Texts(list) => list.push(term),
+            other => *other = Values::Texts(vec![term]),
+        }
+    }
+
+    fn reference(&mut self, parameter: u16, type_code: u16, number: u64) {
+        match self.0.entry(parameter).or_insert(Values::Present) {
+            Values::References(list) => list.push((type_code, number)),
+            other => *other = Values::References(vec![(type_code, number)]),
+        }
+    }
+
+    fn finish(self) -> Vec<(u16, Values)> {
+        self.0.into_iter().collect()
+    }
+}
+
+/// The rows of one version of a resource: keys and values in one piece of memory.
+struct Rows {
+    bytes: Vec<u8>,
+    rows: Vec<Row>,
+    posting_prefix: [u8; layout::PREFIX_BYTES + 2],
+    type_code: u16,
+    number: u64,
+}
+
+#[derive(Clone)]
+struct Row {
+    space: Space,
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+impl Rows {
+    fn new(change: &TermChange<'_>, count: usize) -> Self {
+        let mut posting_prefix = [0; layout::PREFIX_BYTES + 2];
+        let prefix = layout::Key::new(change.tenant).u16(change.type_code);
+        for (to, from) in posting_prefix.iter_mut().zip(prefix.as_slice()) {
+            *to = *from;
+        }
+        Self {
+            bytes: Vec::with_capacity((count + 16) * 48),
+            rows: Vec::with_capacity(count + 16),
+            posting_prefix,
+            type_code: change.type_code,
+            number: change.number,
+        }
+    }
+
+    fn posting(&mut self, parameter: u16, term: &[&[u8]], value: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&self.posting_prefix);
+        self.finish(layout::POSTING, start, parameter, term, value);
+    }
+
+    fn compartment(&mut self, patient: u64, parameter: u16, term: &[&[u8]], value: &[u8]) {
+        let start = self.bytes.len();
+        let (tenant, _) = self.posting_prefix.split_at(layout::PREFIX_BYTES);
+        self.bytes.extend_from_slice(tenant);
+        self.bytes.extend_from_slice(&patient.to_be_bytes());
+        self.bytes.extend_from_slice(&self.type_code.to_be_bytes());
+        self.finish(layout::COMPARTMENT, start, parameter, term, value);
+    }
+
+    fn finish(&mut self, space: Space, start: usize, parameter: u16, term: &[&[u8]], value: &[u8]) {
+        self.bytes.extend_from_slice(&parameter.to_be_bytes());
+        term.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        self.bytes.extend_from_slice(&self.number.to_be_bytes());
+        let middle = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.rows.push(Row { space, key: start..middle, value: middle..self.bytes.len() });
+    }
+
+    fn part(&self, range: &Range<usize>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or(&[])
+    }
+
+    fn put(&self, row: &Row, batch: &mut Batch) {
+        batch.put(row.space, self.part(&row.key), self.part(&row.value));
+    }
+
+    fn delete(&self, row: &Row, batch: &mut Batch) {
+        batch.delete(row.space, self.part(&row.key));
+    }
+
+    fn sort(&mut self) {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.sort_unstable_by(|a, b| (a.space, self.part(&a.key)).cmp(&(b.space, self.part(&b.key))));
+        self.rows = rows;
+    }
+}
+
+/// Deletes old rows that are not among the new ones, puts new rows that are not among the old ones or have another value.
+fn replace_rows(old: &mut Rows, new: &mut Rows, batch: &mut Batch) {
+    old.sort();
+    new.sort();
+    let (mut before, mut after) = (old.rows.iter().peekable(), new.rows.iter().peekable());
+    loop {
+        let order = match (before.peek(), after.peek()) {
+            (Some(a), Some(b)) => (a.space, old.part(&a.key)).cmp(&(b.space, new.part(&b.key))),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (None, None) => return,
+        };
+        let (a, b) = match order {
+            std::cmp::Ordering::Less => (before.next(), None),
+            std::cmp::Ordering::Greater => (None, after.next()),
+            std::cmp::Ordering::Equal => (before.next(), after.next()),
+        };
+        match (a, b) {
+            (Some(a), None) => old.delete(a, batch),
+            (None, Some(b)) => new.put(b, batch),
+            (Some(a), Some(b)) if old.part(&a.value) != new.part(&b.value) => new.put(b, batch),
+            _ => {}
+        }
+    }
+}

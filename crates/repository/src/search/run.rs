@@ -1,0 +1,311 @@
+//! One search request from query to numbers: matches of the page, includes, total, links, plan.
+
+use fhir::definitions;
+use fhir::json::Value;
+use fhir::search::query::{Criterion, Query, Summary, Total};
+use fhir::search::{Kind, parameters};
+
+use super::clause::Clause;
+use super::codes::kind;
+use super::dictionary::RowSealer;
+use super::page::{Beginnings, Tokens};
+use super::plan::Driver;
+use super::sort::{Key, Place};
+use super::{Search, SearchError};
+use crate::layout;
+
+/// Rows to which an estimate of a total counts.
+const TOTAL_ESTIMATE_CAP: u64 = 16_384;
+
+/// A resource that a search found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Found {
+    /// The code of its type.
+    pub type_code: u16,
+    /// Its number.
+    pub number: u64,
+}
+
+/// How many matches there are, over all pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TotalCount {
+    /// The count.
+    pub value: u64,
+    /// Whether it was counted; otherwise it is an estimate.
+    pub exact: bool,
+}
+
+/// Where the other pages are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// The token of the next page; `None` on the last.
+    pub next: Option<String>,
+    /// The page before; `None` on the first page, and when it lies too far back to be remembered.
+    pub previous: Option<Previous>,
+}
+
+/// The page before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Previous {
+    /// The first page: the same request without a token.
+    First,
+    /// The page of this token.
+    Page(String),
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default)]
+pub struct Matches {
+    /// The matches of this page, in order. Empty when only the total was asked for.
+    pub matches: Vec<Found>,
+    /// What includes added, each once.
+    pub included: Vec<Found>,
+    /// Whether more would have been included than the limit allows.
+    pub included_cut: bool,
+    /// The total, where it was asked for or is known without more work.
+    pub total: Option<TotalCount>,
+    /// Links to other pages.
+    pub links: Links,
+    /// The plan, where it was asked for.
+    pub plan: Option<Value>,
+}
+
+/// How a page's places are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strategy {
+    /// In the order of numbers, as the plan gives them.
+    ByNumber(Driver),
+    /// Along a patient's dates.
+    AlongPatient(u64),
+    /// Along the dates of a type.
+    AlongDates,
+    /// All matches, sorted.
+    Sorted,
+}
+
+impl Search<'_> {
+    /// Answers a query.
+    ///
+    /// `sealer` seals page tokens, `caller` is whom they are bound to.
+    ///
+    /// # Errors
+    /// [`SearchError::TooCostly`] over a limit, [`SearchError::Unsupported`] for what this index has no answer to,
+    /// [`SearchError::PageToken`] for a token that is not of this search; and from engine and keys.
+    pub fn run(&self, query: &Query, sealer: &dyn RowSealer, caller: &[u8]) -> Result<Matches, SearchError> {
+        let Some(type_code) = layout::type_code(&query.resource_type) else {
+            return Err(SearchError::Unsupported { what: format!("the type `{}`", query.resource_type) });
+        };
+        let clauses = self.compile(type_code, &query.criteria)?;
+        let clauses: Vec<&Clause> = clauses.iter().collect();
+        let keys = self.sort_keys(&query.sort)?;
+        let tokens = Tokens::new(self, sealer, caller, query);
+        let beginnings =
+            query.cursor.as_deref().map_or(Ok(Beginnings::default()), |token| tokens.open(token))?;
+        let count = query.count.unwrap_or(self.limits.count_default).min(self.limits.count_max) as usize;
+        let mut answer = Matches::default();
+        if count == 0 || query.summary == Some(Summary::Count) {
+            answer.total = Some(self.total(type_code, &clauses, query.total)?);
+            if query.explain {
+                answer.plan = Some(self.explain(type_code, &clauses, None)?);
+            }
+            return Ok(answer);
+        }
+
+        let need = count + 1;
+        let strategy = self.strategy(type_code, query, &clauses, &keys, need)?;
+        let after = beginnings.0.last();
+        let (mut places, known) = self.places(type_code, &clauses, &keys, strategy, after, need)?;
+        let more = places.len() > count;
+        places.truncate(count);
+        answer.matches = places.iter().map(|place| Found { type_code, number: place.number }).collect();
+        if let Some(last) = places.pop().filter(|_| more) {
+            answer.links.next = Some(tokens.seal(&beginnings.next(last))?);
+        }
+        answer.links.previous = previous(&tokens, &beginnings)?;
+
+        let all_here = (beginnings.0.is_empty() && !more).then_some(answer.matches.len() as u64);
+        answer.total = match (all_here.or(known), query.total) {
+            (_, Some(Total::None)) => None,
+            (Some(value), _) => Some(TotalCount { value, exact: true }),
+            (None, None) => None,
+            (None, wish) => Some(self.total(type_code, &clauses, wish)?),
+        };
+        let included = self.included(&answer.matches, &query.includes, &query.revincludes)?;
+        (answer.included, answer.included_cut) = (included.found, included.cut);
+        if query.explain {
+            answer.plan = Some(self.explain(type_code, &clauses, Some(strategy))?);
+        }
+        Ok(answer)
+    }
+
+    /// The numbers of the first resources that meet all criteria, at most `limit`: for conditional interactions.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn resolve(
+        &self,
+        resource_type: &str,
+        criteria: &[Criterion],
+        limit: usize,
+    ) -> Result<Vec<u64>, SearchError> {
+        let Some(type_code) = layout::type_code(resource_type) else { return Ok(Vec::new()) };
+        let clauses = self.compile(type_code, criteria)?;
+        let clauses: Vec<&Clause> = clauses.iter().collect();
+        let mut candidates = self.candidates(type_code, &clauses, 0, limit as u64)?;
+        let mut numbers = Vec::new();
+        while numbers.len() < limit {
+            let Some(number) = candidates.next(self)? else { break };
+            numbers.push(number);
+        }
+        Ok(numbers)
+    }
+
+    fn places(
+        &self,
+        type_code: u16,
+        clauses: &[&Clause],
+        keys: &[Key],
+        strategy: Strategy,
+        after: Option<&Place>,
+        need: usize,
+    ) -> Result<(Vec<Place>, Option<u64>), SearchError> {
+        match strategy {
+            Strategy::ByNumber(driver) => {
+                let from = after.map_or(0, |place| place.number.saturating_add(1));
+                let mut candidates = self.candidates_by(type_code, clauses, from, driver)?;
+                let mut places = Vec::with_capacity(need);
+                while places.len() < need {
+                    let Some(number) = candidates.next(self)? else { break };
+                    places.push(Place { values: Vec::new(), number });
+                }
+                Ok((places, None))
+            }
+            Strategy::AlongPatient(patient) => {
+                Ok((self.walk_places(type_code, clauses, keys, Some(patient), after, need)?, None))
+            }
+            Strategy::AlongDates => {
+                Ok((self.walk_places(type_code, clauses, keys, None, after, need)?, None))
+            }
+            Strategy::Sorted => {
+                let (places, matches) = self.best_places(type_code, clauses, keys, after, need)?;
+                Ok((places, Some(matches)))
+            }
+        }
+    }
+
+    fn strategy(
+        &self,
+        type_code: u16,
+        query: &Query,
+        clauses: &[&Clause],
+        keys: &[Key],
+        need: usize,
+    ) -> Result<Strategy, SearchError> {
+        let need = need as u64;
+        let Some(first) = keys.first() else {
+            return Ok(Strategy::ByNumber(self.choose(type_code, clauses, need)?));
+        };
+        if first.kind != Kind::Date {
+            return Ok(Strategy::Sorted);
+        }
+        if first.parameter != super::last_updated()
+            && let Some(patient) = self.one_patient(type_code, &query.resource_type, clauses)
+        {
+            return Ok(Strategy::AlongPatient(patient));
+        }
+        let members = self.members(type_code)?;
+        let rows = match self.choose(type_code, clauses, u64::MAX)? {
+            Driver::Everything => members,
+            // A lone clause was not counted yet.
+            Driver::Clause(at, u64::MAX) => match clauses.get(at) {
+                Some(clause) => clause.estimate(self, type_code, TOTAL_ESTIMATE_CAP)?,
+                None => members,
+            },
+            Driver::Clause(_, rows) => rows,
+        };
+        let walked = need.saturating_mul(members) / rows.max(1);
+        Ok(if walked < rows { Strategy::AlongDates } else { Strategy::Sorted })
+    }
+
+    /// The one patient in whose compartment all matches must lie, if a clause says so.
+    fn one_patient(&self, type_code: u16, resource_type: &str, clauses: &[&Clause]) -> Option<u64> {
+        let patient_code = layout::type_code("Patient")?;
+        clauses.iter().find_map(|clause| {
+            let Clause::Terms { space, parameter, prefixes } = clause else { return None };
+            let [prefix] = prefixes.as_slice() else { return None };
+            if *space == layout::COMPARTMENT {
+                let (_, rest) = prefix.split_at_checked(layout::PREFIX_BYTES)?;
+                return rest.first_chunk().map(|number| u64::from_be_bytes(*number));
+            }
+            let (head, number) = prefix.split_last_chunk::<8>()?;
+            let number = u64::from_be_bytes(*number);
+            if head.last() != Some(&kind::REFERENCE) || !leads_to_compartment(resource_type, *parameter) {
+                return None;
+            }
+            // The target might be of another type: only a patient (or one to be) has a compartment.
+            let is_patient =
+                self.is_member(patient_code, number).unwrap_or(false) && type_code != patient_code;
+            is_patient.then_some(number)
+        })
+    }
+
+    fn is_member(&self, type_code: u16, number: u64) -> Result<bool, SearchError> {
+        let key = layout::posting_key(self.tenant, type_code, layout::MEMBERSHIP, &[], number);
+        Ok(self.reader.contains(layout::POSTING, &key)?)
+    }
+
+    fn total(
+        &self,
+        type_code: u16,
+        clauses: &[&Clause],
+        wish: Option<Total>,
+    ) -> Result<TotalCount, SearchError> {
+        if clauses.is_empty() {
+            return Ok(TotalCount { value: self.members(type_code)?, exact: true });
+        }
+        if wish == Some(Total::Estimate) {
+            let driver = self.choose(type_code, clauses, u64::MAX)?;
+            let (value, exact) = match driver {
+                Driver::Everything => (self.members(type_code)?, false),
+                Driver::Clause(at, _) => match clauses.get(at) {
+                    Some(clause) => {
+                        let rows = clause.estimate(self, type_code, TOTAL_ESTIMATE_CAP)?;
+                        (rows, clauses.len() == 1 && clause.is_lazy() && rows < TOTAL_ESTIMATE_CAP)
+                    }
+                    None => (0, false),
+                },
+            };
+            return Ok(TotalCount { value, exact: exact && single_term(clauses) });
+        }
+        let mut candidates = self.candidates(type_code, clauses, 0, u64::MAX)?;
+        let mut value = 0;
+        while candidates.next(self)?.is_some() {
+            value += 1;
+        }
+        Ok(TotalCount { value, exact: true })
+    }
+}
+
+/// Whether the rows of the only clause are its matches, each once.
+fn single_term(clauses: &[&Clause]) -> bool {
+    matches!(clauses, [Clause::Terms { prefixes, .. }] if prefixes.len() <= 1)
+}
+
+/// Whether a resource whose `parameter` refers to a patient lies in that patient's compartment.
+fn leads_to_compartment(resource_type: &str, id: u16) -> bool {
+    let listed = definitions::compartment_parameters("Patient", resource_type);
+    let found = parameters(resource_type).iter().find(|parameter| parameter.id == id);
+    found.is_some_and(|found| {
+        // `patient` reads the same element as `subject`, narrowed to patients.
+        listed.contains(&found.code) || (found.code == "patient" && listed.contains(&"subject"))
+    })
+}
+
+fn previous(tokens: &Tokens<'_>, beginnings: &Beginnings) -> Result<Option<Previous>, SearchError> {
+    match beginnings.0.as_slice() {
+        [] => Ok(None),
+        // The page before is the first only if nothing older was forgotten.
+        [_] => Ok(Some(Previous::First)),
+        [before @ .., _] => Ok(Some(Previous::Page(tokens.seal(&Beginnings(before.to_vec()))?))),
+    }
+}
