@@ -47,6 +47,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::disk::{Disk, Entry, File, LockGuard, OpenMode};
+pub(crate) use model::Chance;
 use model::{InodeId, Model};
 
 pub use walk::{Case, Restart, walk};

@@ -18,6 +18,7 @@ pub mod fault;
 pub mod keys;
 pub mod log;
 pub mod seal;
+pub mod testing;
 
 /// What a caller should do about an error of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
