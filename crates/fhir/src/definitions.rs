@@ -86,7 +86,10 @@ pub struct Type {
     pub primitive: Option<Primitive>,
     base: Option<u16>,
     elements: Vec<Element>,
-    properties: Names<(u16, u16)>,
+    /// FHIRPath name to the place of its element.
+    by_name: Names<u16>,
+    /// JSON name to the places of its element and of its type among the element's.
+    by_json_name: Names<(u16, u16)>,
     required: u128,
 }
 
@@ -214,16 +217,13 @@ impl Type {
     /// The element with the FHIRPath name `name`: `value` for a choice `value[x]`.
     #[must_use]
     pub fn element(&'static self, name: &str) -> Option<&'static Element> {
-        match self.properties.get(name) {
-            Some(&(index, _)) => self.elements.get(usize::from(index)).filter(|element| !element.is_choice),
-            None => self.elements.iter().find(|element| element.is_choice && element.name == name),
-        }
+        self.elements.get(usize::from(*self.by_name.get(name)?))
     }
 
     /// What the JSON member `name` stands for: `valueQuantity` for a choice. A leading underscore is not looked through.
     #[must_use]
     pub fn property(&'static self, name: &str) -> Option<Property> {
-        let &(index, choice) = self.properties.get(name)?;
+        let &(index, choice) = self.by_json_name.get(name)?;
         let index = usize::from(index);
         let element = self.elements.get(index)?;
         Some(Property { element, index, ty: element.types.get(usize::from(choice))?.ty()? })

@@ -118,8 +118,9 @@ fn finish(draft: &Draft, drafts: &[Draft], by_name: &HashMap<&'static str, u16>)
         is_abstract: draft.is_abstract,
         primitive: if draft.kind == Kind::Primitive { Some(primitive(draft.name)?) } else { None },
         base: by_name.get(draft.base).copied(),
+        by_name: Names::new((0..).zip(&elements).map(|(index, element)| (element.name, index)).collect()),
+        by_json_name: Names::new(properties),
         elements,
-        properties: Names::new(properties),
     })
 }
 

@@ -340,23 +340,35 @@ impl Seen {
 ///
 /// Looks at eight bytes at once: `x - 0x20 & !x` has a byte's top bit set where that byte is below 0x20, and likewise with
 /// a difference of one where it is zero. Only the lowest set bit is exact, and only that one is used.
+#[inline]
 pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        if let Some(at) = first_special(*word) {
+            return index * 8 + at;
+        }
+    }
+    match bytes.last_chunk::<8>() {
+        _ if tail.is_empty() => bytes.len(),
+        // Looks again at bytes that were found plain, rather than at the last few one by one.
+        Some(word) => first_special(*word).map_or(bytes.len(), |at| bytes.len() - 8 + at),
+        None => {
+            tail.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(tail.len())
+        }
+    }
+}
+
+/// The first of eight bytes that cannot stand in a string as it is.
+#[inline]
+fn first_special(word: [u8; 8]) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
     const TOPS: u64 = ONES * 0x80;
-    let mut at = 0;
-    let (words, _) = bytes.as_chunks::<8>();
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        let quote = word ^ (ONES * b'"' as u64);
-        let backslash = word ^ (ONES * b'\\' as u64);
-        let found = (word.wrapping_sub(ONES * 0x20) & !word)
+    let word = u64::from_le_bytes(word);
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let found = TOPS
+        & ((word.wrapping_sub(ONES * 0x20) & !word)
             | (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash);
-        if found & TOPS != 0 {
-            return at + ((found & TOPS).trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let tail = bytes.get(at..).unwrap_or_default();
-    at + tail.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(tail.len())
+            | (backslash.wrapping_sub(ONES) & !backslash));
+    (found != 0).then(|| (found.trailing_zeros() / 8) as usize)
 }

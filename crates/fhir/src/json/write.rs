@@ -97,8 +97,9 @@ fn next_line(index: usize, depth: usize, out: &mut Vec<u8>) {
 }
 
 fn write_string(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
     let mut rest = text.as_bytes();
+    out.reserve(rest.len() + 4); // quotes, and the colon or comma that follows
+    out.push(b'"');
     loop {
         let (plain, tail) = rest.split_at(plain_prefix(rest));
         out.extend_from_slice(plain);
