@@ -9,8 +9,10 @@
 //! - [`clock`]: time and randomness as handles.
 //! - [`keys`]: root key, tenant keys, data keys, index keys; the only module that names a cryptography crate.
 //! - [`seal`]: the envelope of everything that is written.
+//! - [`archive`]: raw messages, each once, under names that say nothing.
 //! - [`testing`]: behaviour suites which every log and every engine must pass.
 
+pub mod archive;
 pub mod clock;
 pub mod disk;
 pub mod engine;

@@ -114,3 +114,44 @@ impl fmt::Debug for OrderCode {
         f.write_str("OrderCode(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock::SeededRandom;
+
+    fn key() -> IndexKey {
+        IndexKey::new(Secret::generate(&SeededRandom::new(1)))
+    }
+
+    #[test]
+    fn the_border_between_parts_counts() {
+        let key = key();
+        assert_ne!(key.keyed_hash16(&[b"ab", b"c"]), key.keyed_hash16(&[b"a", b"bc"]));
+        assert_ne!(key.keyed_hash16(&[b"abc"]), key.keyed_hash16(&[b"abc", b""]));
+        assert_ne!(key.order(b"a").code(0), key.order(b"b").code(0));
+    }
+
+    #[test]
+    fn long_and_short_terms_are_hashed_alike() {
+        let key = key();
+        for length in [0, 100, 251, 252, 253, 256, 1000] {
+            let part = vec![7; length];
+            let mut framed = (length as u32).to_be_bytes().to_vec();
+            framed.extend_from_slice(&part);
+            assert_eq!(key.keyed_hash32(&[&part]), key.mac.mac(&framed));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn codes_keep_the_order_and_lead_back(a in -ORDER_LIMIT..ORDER_LIMIT, b in -ORDER_LIMIT..ORDER_LIMIT, space: [u8; 2]) {
+            let order = key().order(&space);
+            prop_assert_eq!(a.cmp(&b), order.code(a).cmp(&order.code(b)));
+            prop_assert_eq!(order.value(order.code(a)), a);
+            prop_assert!(order.code(i64::MIN) <= order.code(a) && order.code(a) <= order.code(i64::MAX));
+        }
+    }
+}
