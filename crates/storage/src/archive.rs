@@ -464,7 +464,12 @@ impl Archive {
         }
         // What a failed write leaves behind the end is overwritten by the next, or cut at the next start.
         pack.file.write_at(pack.end, &bytes).map_err(Failure::passing)?;
-        pack.file.sync().map_err(|error| Failure { error, poisons: true })?;
+        if let Err(error) = pack.file.sync() {
+            // The kernel may show these bytes to the next process although they will never reach the disk, and that
+            // process would build on them.
+            let _ = pack.file.set_len(pack.end);
+            return Err(Failure { error, poisons: true });
+        }
         pack.end += bytes.len() as u64;
         Ok(places)
     }
@@ -490,3 +495,6 @@ impl fmt::Debug for Archive {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod walk;

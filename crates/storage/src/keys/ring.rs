@@ -296,3 +296,6 @@ impl fmt::Debug for KeyRing {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod walk;

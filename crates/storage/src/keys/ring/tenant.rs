@@ -177,7 +177,13 @@ impl Tenant {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.or_poison(slots.write(from, &bytes).and_then(|()| slots.file.sync()))?;
+        let written = slots.write(from, &bytes).and_then(|()| slots.file.sync());
+        if written.is_err() {
+            // The kernel may show these keys to the next process although they will never reach the disk, and that
+            // process would use them.
+            let _ = slots.file.set_len(from * SLOT_BYTES as u64);
+        }
+        self.or_poison(written)?;
         let written = bytes.len() / SLOT_BYTES;
         let mut state = self.state.lock();
         state.pending.drain(..written);
