@@ -9,4 +9,5 @@
 )]
 
 mod corpus;
+mod every_type;
 mod validation;
