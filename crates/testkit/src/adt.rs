@@ -14,6 +14,8 @@ pub(crate) struct Visit {
     /// PV1-2, table 0004.
     pub(crate) class: char,
     pub(crate) location: String,
+    /// Where the patient was before a transfer.
+    pub(crate) prior: String,
     pub(crate) attending: usize,
     pub(crate) diagnosis: usize,
     pub(crate) admitted: Moment,
@@ -53,6 +55,7 @@ impl Visit {
             number: format!("V{}{nth:02}", 300_000 + person.index),
             class,
             location,
+            prior: String::new(),
             attending: random.below(PHYSICIANS.len() as u64) as usize,
             diagnosis: random.below(DIAGNOSES.len() as u64) as usize,
             admitted,
@@ -72,6 +75,7 @@ impl Visit {
             .set(1, "1")
             .set(2, self.class.to_string())
             .set(3, self.location.clone())
+            .set(6, self.prior.clone())
             .set(7, self.physician())
             .set(10, "MED")
             .set(19, format!("{}^^^NORTH&2.999.10.1&ISO^VN", self.number))
@@ -147,7 +151,8 @@ pub(crate) fn admission_details(person: &Person, visit: &Visit, random: &mut Ran
     let mut segments = Vec::new();
     if random.chance(70) {
         let kin = format!("{}^{}", escaped(&person.family), names::given(random));
-        let telephone = format!("(555)555-{}^PRN^PH^^^555^5550100", names::telephone(random));
+        let last = names::telephone(random);
+        let telephone = format!("(555)555-{last}^PRN^PH^^^555^555{last}");
         let relation = random.pick(&["SPO^Spouse^HL70063", "PAR^Parent^HL70063", "CHD^Child^HL70063"]);
         segments.push(Segment::new("NK1").set(1, "1").set(2, kin).set(3, *relation).set(5, telephone));
     }

@@ -48,7 +48,7 @@ impl State {
 impl Order {
     pub(crate) fn new(number: u64, visit: &Visit, collected: Moment, random: &mut Random) -> Self {
         let what = match random.below(100) {
-            0..72 => Self::panel(random),
+            0..72 => Self::panel(random.below(PANELS.len() as u64) as usize, random),
             72..82 => {
                 let organism = random.below(ORGANISMS.len() as u64) as usize;
                 let one =
@@ -61,13 +61,12 @@ impl Order {
         Self { number, what, collected, physician: visit.physician() }
     }
 
-    /// A numeric panel, of the kind that a correction can change.
-    pub(crate) fn of_panel(number: u64, visit: &Visit, collected: Moment, random: &mut Random) -> Self {
-        Self { number, what: Self::panel(random), collected, physician: visit.physician() }
+    /// The metabolic panel: a numeric one, of the kind that a correction can change.
+    pub(crate) fn of_first_panel(number: u64, visit: &Visit, collected: Moment, random: &mut Random) -> Self {
+        Self { number, what: Self::panel(0, random), collected, physician: visit.physician() }
     }
 
-    fn panel(random: &mut Random) -> What {
-        let index = random.below(PANELS.len() as u64) as usize;
+    fn panel(index: usize, random: &mut Random) -> What {
         let tests = PANELS.get(index).map_or(&[][..], |panel| panel.tests);
         let value = |random: &mut Random, low: i64, high: i64| {
             let spread = (high - low) / 4 + 1;

@@ -26,20 +26,6 @@ fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[test]
-fn more_patients_do_not_change_the_story_of_the_first() {
-    let texts = |hospital: &Hospital| -> Vec<usize> {
-        hospital
-            .deliveries()
-            .iter()
-            .filter(|delivery| delivery.patient == 0)
-            .map(|delivery| delivery.payload.bytes().len())
-            .collect()
-    };
-    assert_eq!(texts(&Hospital::new(7, 1)), texts(&Hospital::new(7, 1)));
-    assert_eq!(texts(&Hospital::new(7, 2)), texts(&Hospital::new(7, 2)));
-}
-
-#[test]
 fn good_messages_are_read_without_problems() {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for delivery in hospital().deliveries() {
@@ -179,11 +165,11 @@ fn bundles_are_valid_and_their_references_lead_somewhere() {
 
 fn check_bundle(bytes: &[u8], types: &mut BTreeSet<String>) {
     let bundle = parse_json(bytes, &Limits::default()).unwrap();
-    assert_eq!(fhir::validate::validate(&bundle), [], "bundle");
+    assert!(fhir::validate::validate(&bundle).is_empty(), "{:?}", fhir::validate::validate(&bundle));
     let mut targets = BTreeSet::new();
     for entry in bundle.get("entry").and_then(Value::as_array).unwrap() {
         let resource = entry.get("resource").unwrap();
-        assert_eq!(fhir::validate::validate(resource), []);
+        assert!(fhir::validate::validate(resource).is_empty(), "{:?}", fhir::validate::validate(resource));
         types.insert(resource.get("resourceType").and_then(Value::as_str).unwrap().to_owned());
         if let Some(url) = entry.get("fullUrl").and_then(Value::as_str) {
             assert!(targets.insert(url.to_owned()), "a uuid occurs twice");
