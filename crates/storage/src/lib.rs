@@ -10,6 +10,7 @@
 //! - [`keys`]: root key, tenant keys, data keys, index keys; the only module that names a cryptography crate.
 //! - [`seal`]: the envelope of everything that is written.
 //! - [`archive`]: raw messages, each once, under names that say nothing.
+//! - [`snapshot`]: a copy of the index as of one log position, in one sealed file.
 //! - [`testing`]: behaviour suites which every log and every engine must pass.
 
 pub mod archive;
@@ -20,6 +21,7 @@ pub mod fault;
 pub mod keys;
 pub mod log;
 pub mod seal;
+pub mod snapshot;
 pub mod testing;
 
 /// What a caller should do about an error of this crate.

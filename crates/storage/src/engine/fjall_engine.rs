@@ -29,12 +29,17 @@ const BRAKE_STEP: Duration = Duration::from_millis(2);
 /// Longest wait of one write for the write buffer to shrink. Then it goes on: fjall's own limits still hold.
 const BRAKE_MAX: Duration = Duration::from_secs(10);
 
+/// Where a new index is made, beside the one in use.
+const FILLING: &str = "filling";
+/// Where the old one goes when the new one takes its place.
+const REPLACED: &str = "replaced";
+
 /// How much memory and disk a [`FjallEngine`] may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FjallOptions {
     /// Blocks kept in memory.
     pub cache_bytes: u64,
-    /// Unwritten data in memory over all spaces; writers wait above it.
+    /// Unwritten data in memory over all spaces; writers wait above it. The share of each space is fixed when it is made.
     pub write_buffer_bytes_max: u64,
     /// Journals on disk; also bounds the time that opening after a crash takes. At least 64 MiB.
     pub journal_bytes_max: u64,
@@ -70,8 +75,19 @@ impl FjallEngine {
     /// # Errors
     /// [`EngineError::Locked`], [`EngineError::Corrupt`] (destroy and rebuild), [`EngineError::Io`], [`EngineError::Spaces`].
     pub fn open(path: &Path, spaces: &[SpaceSpec], options: FjallOptions) -> Result<Self, EngineError> {
+        Self::open_locked(path, spaces, options, lock(path)?)
+    }
+
+    fn open_locked(
+        path: &Path,
+        spaces: &[SpaceSpec],
+        options: FjallOptions,
+        lock: Box<dyn LockGuard>,
+    ) -> Result<Self, EngineError> {
         check_spaces(spaces)?;
-        let lock = lock(path)?;
+        for left_over in [FILLING, REPLACED] {
+            RealDisk.remove_dir_all(&path.join(left_over)).map_err(EngineError::Io)?;
+        }
         let home = home(path);
         // The files are derived and may be damaged in any way; a library that panics over them must not end the process.
         let opened = catch_unwind(AssertUnwindSafe(|| open_database(&home, spaces, options)));
@@ -93,8 +109,47 @@ impl FjallEngine {
     /// [`EngineError::Locked`] while it is open; [`EngineError::Io`].
     pub fn destroy(path: &Path) -> Result<(), EngineError> {
         let _lock = lock(path)?;
-        RealDisk.remove_dir_all(&home(path)).map_err(EngineError::Io)?;
-        RealDisk.sync_dir(path).map_err(EngineError::Io)
+        // Moved aside first: a crash leaves the whole index or none.
+        let empty = || {
+            RealDisk.remove_dir_all(&path.join(REPLACED))?;
+            if RealDisk.exists(&home(path))? {
+                RealDisk.rename(&home(path), &path.join(REPLACED))?;
+                RealDisk.sync_dir(path)?;
+            }
+            RealDisk.remove_dir_all(&path.join(REPLACED))
+        };
+        empty().map_err(EngineError::Io)
+    }
+
+    /// Makes the index of this folder anew: `fill` writes a fresh engine, which takes the place of the old index only once it
+    /// is whole and durable. A failure, or a crash at any moment, leaves the old index as it was, or (in the moment of the
+    /// exchange) an empty one; never a part.
+    ///
+    /// # Errors
+    /// What `fill` says, and those of [`FjallEngine::open`].
+    pub fn fill<T, E: From<EngineError>>(
+        path: &Path,
+        spaces: &[SpaceSpec],
+        options: FjallOptions,
+        fill: impl FnOnce(&dyn Engine) -> Result<T, E>,
+    ) -> Result<(Self, T), E> {
+        let lock = lock(path)?;
+        let (aside, old) = (path.join(FILLING), path.join(REPLACED));
+        RealDisk.remove_dir_all(&aside).map_err(EngineError::Io)?;
+        let engine = Self::open(&aside, spaces, options)?;
+        let filled = fill(&engine)?;
+        engine.sync()?;
+        drop(engine);
+        let exchange = || {
+            RealDisk.remove_dir_all(&old)?;
+            if RealDisk.exists(&home(path))? {
+                RealDisk.rename(&home(path), &old)?;
+            }
+            RealDisk.rename(&home(&aside), &home(path))?;
+            RealDisk.sync_dir(path)
+        };
+        exchange().map_err(EngineError::Io)?;
+        Ok((Self::open_locked(path, spaces, options, lock)?, filled))
     }
 
     fn keyspace(&self, space: Space) -> Result<&Keyspace, EngineError> {
@@ -149,35 +204,39 @@ fn open_database(
         .open()?;
     let keyspaces = spaces
         .iter()
-        .map(|space| database.keyspace(space.name, || create_options(space.used_for)))
+        .map(|space| {
+            database.keyspace(space.name, || create_options(space.used_for, options.write_buffer_bytes_max))
+        })
         .collect::<Result<_, _>>()?;
     Ok((database, keyspaces))
 }
 
-fn create_options(used_for: SpaceUse) -> KeyspaceCreateOptions {
+fn create_options(used_for: SpaceUse, write_buffer_bytes: u64) -> KeyspaceCreateOptions {
+    // A memtable is written out while the next one fills, so the shares stay well below the whole.
+    let share = |of_64: u64| (write_buffer_bytes / 64 * of_64).max(MIB / 4);
     let bits = |bits| FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(bits));
     let plain = CompressionPolicy::all(CompressionType::None);
     let packed = CompressionPolicy::new([CompressionType::None, CompressionType::Lz4]);
     let options = KeyspaceCreateOptions::default();
     match used_for {
         SpaceUse::Lookup => options
-            .max_memtable_size(16 * MIB)
+            .max_memtable_size(share(4))
             .data_block_size_policy(BlockSizePolicy::all(4 * 1024))
             .filter_policy(FilterPolicy::all(bits(10.0)))
             .data_block_compression_policy(packed),
         SpaceUse::Bodies => options
-            .max_memtable_size(24 * MIB)
+            .max_memtable_size(share(6))
             .data_block_size_policy(BlockSizePolicy::all(4 * 1024))
             .filter_policy(FilterPolicy::all(bits(10.0)))
             .expect_point_read_hits(true)
             .data_block_compression_policy(plain),
         SpaceUse::Postings => options
-            .max_memtable_size(48 * MIB)
+            .max_memtable_size(share(12))
             .data_block_size_policy(BlockSizePolicy::all(16 * 1024))
             .filter_policy(FilterPolicy::disabled())
             .data_block_compression_policy(packed),
         SpaceUse::Counters => options
-            .max_memtable_size(4 * MIB)
+            .max_memtable_size(share(1))
             .data_block_size_policy(BlockSizePolicy::all(4 * 1024))
             .filter_policy(FilterPolicy::all(bits(10.0)))
             .data_block_compression_policy(plain),

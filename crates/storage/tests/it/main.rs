@@ -11,3 +11,4 @@
 
 mod engines;
 mod logs;
+mod snapshots;
