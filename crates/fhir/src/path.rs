@@ -7,14 +7,19 @@
 //!
 //! Source: FHIRPath N1 (ANSI/HL7 NMN1-2020), and FHIR R4 2.9 for what FHIR adds.
 
+mod collection;
+mod evaluate;
 mod function;
+mod functions;
 mod item;
 mod lexer;
 mod member;
 mod model;
+mod operators;
 mod parser;
 mod syntax;
 mod temporal;
+mod units;
 
 pub(crate) use function::Function;
 pub use item::{Item, Node, Quantity, TypeReference};
@@ -146,8 +151,10 @@ impl Expression {
         resource: &'a crate::json::Value,
         context: &Context,
     ) -> Result<Vec<Item<'a>>, PathError> {
-        let _ = (resource, context);
-        Ok(Vec::new())
+        let evaluator = evaluate::Evaluator::new(resource, context);
+        let this = [Item::Node(evaluator.root)];
+        let scope = evaluate::Scope { this: &this, index: None, total: None };
+        Ok(evaluator.eval(&self.root, &scope)?.into_vec())
     }
 }
 

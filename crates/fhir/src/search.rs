@@ -16,6 +16,7 @@ mod parameter;
 mod registry;
 mod term;
 
+pub(crate) use extract::type_in_url;
 pub use extract::{extract, patient_compartment};
 pub use parameter::{Component, Kind, Parameter};
 pub use registry::{parameter, parameters};

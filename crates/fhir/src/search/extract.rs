@@ -12,6 +12,7 @@ use super::{Kind, Parameter, ReferenceTerm, Term};
 use crate::json::Value;
 use crate::path::{Context, Expression, Item, TypeInfo};
 use convert::convert;
+pub(crate) use convert::type_in_url;
 use route::{Route, compile, walk};
 
 /// How many combinations of component values one composite may give; a resource beyond has no honest use for them.
