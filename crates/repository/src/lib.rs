@@ -1,19 +1,52 @@
 //! The FHIR store: versions, transactions, search, history; `Access` is the only door.
 //!
-//! The commit path (`prepare`, `committer`, `record`, `applier`) and search meet in few places:
+//! # The way of a write
 //!
-//! - `search::Terms::prepare(keys, type_code, &Value) -> Terms`: pure and parallel; extracts, normalises, hashes and encodes
-//!   all terms of one resource. `Terms` is `Clone + Debug + Send`, keeps what the committer must finish (reference targets
-//!   as type/id, normalised strings) and gives `sort_keys() -> Vec<u8>`, which `row::Row` carries before the sealed body.
-//! - `search::Postings`: owned by the applier, `open(reader, ...)`; its
-//!   `replace(&mut self, &mut Batch, &TermChange, number_of: &mut dyn FnMut(&str, &str) -> u64) -> Result<()>` turns
-//!   (old terms, new terms) of one resource into puts and deletes of postings, compartment rows, new dictionary entries and
-//!   statistics. It must depend on nothing but the order of the calls: replay has to give the same bytes.
-//!   `TermChange { tenant, type_code, number, old: Option<&Terms>, new: Option<&Terms>, old_patients: &[u64], new_patients: &[u64] }`.
-//! - `search::resolve(&View, resource_type, query: &str) -> Result<Vec<u64>>`: resource numbers of at most a few matches, for
-//!   conditional steps (`identifier=system|value` is the fast path).
-//! - `search::run(&View, &Query, &Bounds) -> Result<SearchPage>`: what `Access::search` calls after the decision.
-//! - `view::View`: a tenant's index at one moment: `number(type, id)`, `row(type_code, number)`, `versioned(row)`, `reader()`.
+//! 1. `access` decides, checks the resource and prepares it in the caller's thread (`prepare`): stored form (`body`), terms
+//!    (`search`), compression, and what stands in the store now.
+//! 2. `queue` orders transactions; the `committer` takes a run of them, sees whether what they rely on is still so, numbers
+//!    (`numbers`) and seals them, appends one `record` each to the log, and writes one batch to the index (`applier`).
+//! 3. `access` answers, and leaves one audit event (`gate`).
+//!
+//! The log is the truth. `replay` makes the same index from it with the same `applier`, after a crash or from nothing
+//! ([`rebuild`]); [`verify`](fn@verify) compares.
+//!
+//! # The way of a read
+//!
+//! `view` finds a resource's number and row, opens the sealed body and copies version and time into it; `finding` does so
+//! for what `search` found. No public function reads or writes a resource but those of [`Access`].
+//!
+//! Not for: HTTP, formats other than FHIR JSON, policy (`protect` decides), keys and files (`storage`).
 
+mod access;
+mod applier;
+mod body;
+mod codec;
+mod committer;
+mod core;
+mod error;
+mod finding;
+mod gate;
 pub mod layout;
-pub mod search;
+mod numbers;
+mod prepare;
+mod queue;
+mod record;
+mod replay;
+mod row;
+mod search;
+mod store;
+mod types;
+mod verify;
+mod view;
+
+pub use access::{Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, Standing};
+pub use error::{Error, ErrorKind, Result};
+pub use gate::Caller;
+pub use prepare::RESOURCE_BYTES_MAX;
+pub use store::{Options, Parts, Progress, SpaceReport, Store, rebuild, verify};
+pub use types::{
+    Applied, Change, Conditions, Effect, Expected, HISTORY_COUNT_DEFAULT, HISTORY_COUNT_MAX, HistoryOptions,
+    HistoryPage, HistoryTarget, PreviousPage, Read, SearchEntry, SearchMode, SearchPage, Seen, Source,
+    Versioned, Written,
+};

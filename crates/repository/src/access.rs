@@ -1,0 +1,266 @@
+//! `Access`: the only door to resources. Every call is decided, done and audited here, once.
+
+mod apply;
+mod bundle;
+mod history;
+mod write;
+
+pub use apply::{CHANGES_MAX, Standing};
+pub use bundle::BUNDLE_ENTRIES_MAX;
+
+use std::sync::Arc;
+
+use compact_str::CompactString;
+use fhir::json::Value;
+use fhir::search::query::Query;
+use protect::access::Interaction;
+
+use crate::error::{Error, ErrorKind, Result, Signal};
+use crate::finding;
+use crate::gate::{self, Caller, Reach, Shown};
+use crate::layout;
+use crate::prepare::{Content, Done, Draft, Guard, Transaction, prepare};
+use crate::record::Origin;
+use crate::row::Row;
+use crate::store::Inner;
+use crate::types::{Conditions, Read, SearchPage, Versioned};
+use crate::view::{View, corrupt};
+
+/// Tries of a call whose preparation was overtaken by other writers.
+const TRIES_MAX: usize = 16;
+
+/// One caller's door to the store. Cheap to make: one for each request.
+pub struct Access {
+    inner: Arc<Inner>,
+    caller: Caller,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    pub(crate) fn new(inner: Arc<Inner>, caller: Caller) -> Self {
+        Self { inner, caller }
+    }
+
+    /// The current version of a resource (R4 http.html#read).
+    ///
+    /// # Errors
+    /// `NotFound`, `Gone` after a deletion, `Denied`.
+    pub fn read(&self, resource_type: &str, id: &str) -> Result<Versioned> {
+        self.audited(Interaction::Read, Some(resource_type), |shown| {
+            let found = self.current(&shown.reach, resource_type, id)?;
+            shown.add(&found);
+            Ok(found)
+        })
+    }
+
+    /// The current version, unless the caller holds it already (R4 http.html#cread).
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_if(&self, resource_type: &str, id: &str, conditions: Conditions) -> Result<Read> {
+        self.audited(Interaction::Read, Some(resource_type), |shown| {
+            let found = self.current(&shown.reach, resource_type, id)?;
+            let (version, last_updated_ms) = (found.version, found.last_updated_ms);
+            let holds_time = conditions
+                .if_modified_since_ms
+                .is_some_and(|since| last_updated_ms.div_euclid(1000) <= since.div_euclid(1000));
+            // If-None-Match goes before If-Modified-Since (RFC 9110, 13.2.2).
+            let holds = conditions.if_none_match.map_or(holds_time, |held| held == version);
+            if holds {
+                return Ok(Read::NotModified { version, last_updated_ms });
+            }
+            shown.add(&found);
+            Ok(Read::Found(found))
+        })
+    }
+
+    /// One version of a resource (R4 http.html#vread).
+    ///
+    /// # Errors
+    /// `NotFound`, `Gone` if that version is a deletion, `Denied`.
+    pub fn vread(&self, resource_type: &str, id: &str, version: u64) -> Result<Versioned> {
+        self.audited(Interaction::Vread, Some(resource_type), |shown| {
+            let found = self.version(&shown.reach, resource_type, id, version)?;
+            shown.add(&found);
+            Ok(found)
+        })
+    }
+
+    /// A page of a search.
+    ///
+    /// # Errors
+    /// `Invalid` for a query that cannot be run, `TooCostly` beyond its bounds, `Denied`.
+    pub fn search(&self, query: &Query) -> Result<SearchPage> {
+        let resource_type = query.resource_type.to_string();
+        self.audited(Interaction::SearchType, Some(&resource_type), |shown| self.run_search(query, shown))
+    }
+
+    fn run_search(&self, query: &Query, shown: &mut Shown) -> Result<SearchPage> {
+        let view = self.inner.core.snapshot(self.tenant())?;
+        shown.query_hash = Some(query_hash(&view, query));
+        let asker = finding::Asker {
+            caller: &self.caller,
+            reach: &shown.reach,
+            now_ms: self.inner.clock.now_ms(),
+            base: self.inner.options.base_url.as_deref(),
+        };
+        let page = finding::run(&view, query, &asker)?;
+        page.entries.iter().for_each(|entry| shown.add(&entry.versioned));
+        Ok(page)
+    }
+
+    fn audited<T>(
+        &self,
+        interaction: Interaction,
+        resource_type: Option<&str>,
+        work: impl FnOnce(&mut Shown) -> Result<T>,
+    ) -> Result<T> {
+        gate::audited(&self.inner, &self.caller, interaction, resource_type, work)
+    }
+
+    /// Refuses what lies beyond the caller's reach as if it were not there.
+    fn admit(&self, reach: &Reach, view: &View, (code, number): (u16, u64), row: &Row) -> Result<()> {
+        let Reach::Patient(patient) = reach else { return Ok(()) };
+        let Some(body) = view.body(code, number, row)? else { return Err(Error::not_found()) };
+        let value = body.value().map_err(corrupt)?;
+        if fhir::search::patient_compartment(&value).contains(patient) {
+            return Ok(());
+        }
+        Err(Error::not_found())
+    }
+
+    fn tenant(&self) -> u32 {
+        self.caller.tenant.0
+    }
+
+    /// The newest state, for reading or preparing.
+    fn view(&self) -> Result<View> {
+        self.inner.core.view(self.tenant())
+    }
+
+    fn current(&self, reach: &Reach, resource_type: &str, id: &str) -> Result<Versioned> {
+        let view = self.view()?;
+        let code = type_code(resource_type)?;
+        let (number, row) = view.find(code, id)?.ok_or_else(Error::not_found)?;
+        self.admit(reach, &view, (code, number), &row)?;
+        if row.deleted {
+            return Err(gone());
+        }
+        view.versioned(code, number, &row)
+    }
+
+    fn version(&self, reach: &Reach, resource_type: &str, id: &str, version: u64) -> Result<Versioned> {
+        let view = self.view()?;
+        let code = type_code(resource_type)?;
+        let number = view.number(code, id)?.ok_or_else(Error::not_found)?;
+        let row = view.row_of_version(code, number, version)?.ok_or_else(Error::not_found)?;
+        self.admit(reach, &view, (code, number), &row)?;
+        if row.deleted {
+            return Err(gone());
+        }
+        view.versioned(code, number, &row)
+    }
+
+    /// Hands a transaction to the committer and waits.
+    fn submit(
+        &self,
+        view: View,
+        position: u64,
+        drafts: Vec<Draft>,
+        guards: Vec<Guard>,
+        origin: Origin,
+    ) -> Result<Vec<Done>> {
+        if self.inner.is_poisoned() {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the store refuses writes after a failed one; it has to be restarted",
+            ));
+        }
+        let transaction = Transaction { view, position, origin, drafts, guards };
+        let answer = self.inner.queue.push(transaction)?;
+        answer
+            .recv()
+            .unwrap_or_else(|_| Err(Error::internal(ErrorKind::Unavailable, "the committer is gone")))
+    }
+
+    /// Prepares and submits again while other writers are faster.
+    fn retrying<T>(&self, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match attempt() {
+                Err(error) if error.signal() == Some(Signal::Stale) && tries < TRIES_MAX => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Checks a resource against the R4 definitions.
+    fn check(&self, resource_type: &str, value: &Value) -> Result<()> {
+        if value.resource_type() != Some(resource_type) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("a resource of type {resource_type} is expected here"),
+            ));
+        }
+        if !self.inner.options.validate {
+            return Ok(());
+        }
+        let issues = fhir::validate::validate(value);
+        if issues.iter().any(|issue| issue.severity >= fhir::outcome::Severity::Error) {
+            return Err(Error::with_issues(ErrorKind::Unprocessable, issues));
+        }
+        Ok(())
+    }
+
+    fn content(&self, view: &View, code: u16, id: &str, value: Value) -> Result<Content> {
+        Ok(Content::Put(Box::new(prepare(view, code, id, value)?)))
+    }
+
+    /// A new server-assigned id: a UUID of version 4.
+    fn new_id(&self) -> CompactString {
+        let mut bytes = [0_u8; 16];
+        self.inner.random.fill(&mut bytes);
+        bytes[6] = bytes[6] & 0x0F | 0x40;
+        bytes[8] = bytes[8] & 0x3F | 0x80;
+        crate::codec::uuid_text(&bytes).into()
+    }
+
+    /// Who and why, for the record.
+    fn origin(&self) -> Origin {
+        self.caller.origin()
+    }
+}
+
+fn query_hash(view: &View, query: &Query) -> [u8; 16] {
+    let mut parts: Vec<&[u8]> = vec![b"query", query.resource_type.as_bytes()];
+    for (name, value) in &query.used {
+        parts.extend([name.as_bytes(), value.as_bytes()]);
+    }
+    view.keys.index_key.keyed_hash16(&parts)
+}
+
+/// The code of a type that a caller named.
+fn type_code(resource_type: &str) -> Result<u16> {
+    layout::type_code(resource_type)
+        .ok_or_else(|| Error::new(ErrorKind::NotFound, "this is no resource type of FHIR R4"))
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::Gone, "the resource was deleted")
+}
+
+/// Checks the form of a logical id (R4 datatypes.html#id).
+fn check_id(id: &str) -> Result<()> {
+    let good = (1..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
+    if good {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Invalid, "a logical id has 1 to 64 letters, digits, hyphens or dots"))
+}

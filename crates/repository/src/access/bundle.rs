@@ -1,0 +1,340 @@
+//! Batch and transaction bundles (R4 http.html#transaction).
+
+mod entry;
+mod links;
+mod single;
+
+use std::collections::HashSet;
+
+use compact_str::CompactString;
+use fhir::json::{Object, Value, object};
+use fhir::outcome::{Issue, IssueType};
+use protect::access::Interaction;
+
+use self::entry::{Method, Step, Target};
+use self::links::Links;
+use super::write::{Sketch, admit_draft, check_same_id, expected};
+use super::{Access, check_id, type_code};
+use crate::body::instant;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gate::{Reach, Shown};
+use crate::layout;
+use crate::prepare::{Content, Draft, Guard};
+use crate::types::{Effect, Written};
+use crate::view::View;
+
+/// Most entries of a bundle.
+pub const BUNDLE_ENTRIES_MAX: usize = 20_000;
+
+/// What an entry comes to before references can be rewritten: its id is known.
+struct Placed {
+    code: u16,
+    id: CompactString,
+    plan: Plan,
+}
+
+enum Plan {
+    Create,
+    /// A conditional create whose resource is there.
+    Existing(u64),
+    Put {
+        if_match: Option<u64>,
+        fresh: bool,
+    },
+    Patch {
+        if_match: Option<u64>,
+    },
+    Delete {
+        if_match: Option<u64>,
+    },
+    /// A conditional delete that found nothing.
+    Nothing,
+    Get,
+}
+
+impl Access {
+    /// Carries out a transaction bundle: all of it or nothing. Gives the `transaction-response` bundle, entries in the order
+    /// of the request.
+    ///
+    /// Order of work: DELETE, POST, PUT and PATCH, then GET on the state after them. References to a `fullUrl` of the bundle
+    /// become references to what the entry became; conditional references (`Type?parameters`) are resolved against the store
+    /// and, for identifiers, the bundle.
+    ///
+    /// # Errors
+    /// Those of each interaction, the entry named in the issue's expression; `Invalid` if two entries write one resource;
+    /// `TooCostly` beyond [`BUNDLE_ENTRIES_MAX`] entries.
+    pub fn transaction(&self, bundle: Value) -> Result<Value> {
+        self.audited(Interaction::Transaction, None, |shown| {
+            let steps = entry::read(bundle, "transaction")?;
+            // Resources move into the drafts at each try, so all tries but the last work on a copy.
+            self.retrying(|| self.transact(&steps, shown))
+        })
+    }
+
+    fn transact(&self, steps: &[Step], shown: &mut Shown) -> Result<Value> {
+        let position = self.inner.position();
+        let view = self.view()?;
+        let mut guards = Vec::new();
+        let mut placed = Vec::with_capacity(steps.len());
+        let mut taken = HashSet::new();
+        for step in steps {
+            let reach = self
+                .caller
+                .decide(step.interaction(), Some(&step.resource_type))
+                .map_err(|error| error.within(step.index))?;
+            let one = self.place(&view, step, &mut guards).map_err(|error| error.within(step.index))?;
+            let writes = !matches!(one.plan, Plan::Get | Plan::Nothing | Plan::Existing(_));
+            if writes && !taken.insert((one.code, one.id.clone())) {
+                let error =
+                    Error::new(ErrorKind::Invalid, "two entries of the transaction write one resource");
+                return Err(error.within(step.index));
+            }
+            if let Plan::Existing(number) = one.plan {
+                self.admit_number(&reach, &view, (one.code, number))
+                    .map_err(|error| error.within(step.index))?;
+            }
+            placed.push((one, reach));
+        }
+        let mut links = Links::new(steps, placed.iter().map(|(one, _)| one));
+        let order = work_order(steps);
+        let mut drafts = Vec::with_capacity(order.len());
+        let mut drafted = Vec::with_capacity(order.len());
+        for at in order {
+            let (Some(step), Some((one, reach))) = (steps.get(at), placed.get(at)) else { continue };
+            let draft = self.draft_of(&view, step, one, &mut links, &mut guards);
+            if let Some(draft) = draft.map_err(|error| error.within(step.index))? {
+                admit_draft(reach, &draft).map_err(|error| error.within(step.index))?;
+                drafts.push(draft);
+                drafted.push(at);
+            }
+        }
+        let sketches: Vec<Sketch> = drafts.iter().map(Sketch::without_body).collect();
+        let done = self.submit(view, position, drafts, guards, self.origin())?;
+        let mut answers: Vec<Option<Value>> = steps.iter().map(|_| None).collect();
+        for ((at, sketch), done) in drafted.into_iter().zip(sketches).zip(done) {
+            let written = sketch.written(done)?;
+            shown.wrote(&written);
+            if let Some(answer) = answers.get_mut(at) {
+                *answer = Some(response_entry(&written, None));
+            }
+        }
+        self.answer_rest(steps, &placed, &mut answers, shown)?;
+        Ok(response_bundle("transaction-response", answers.into_iter().flatten()))
+    }
+
+    /// Finds what an entry is about.
+    fn place(&self, view: &View, step: &Step, guards: &mut Vec<Guard>) -> Result<Placed> {
+        let code = type_code(&step.resource_type)?;
+        let mut find = |query: &str| -> Result<Option<u64>> {
+            let found = self.resolve_one(view, code, query)?;
+            guards.push(Guard { type_code: code, query: query.to_owned(), found });
+            Ok(found)
+        };
+        let if_match = step.if_match;
+        let (id, plan) = match (step.method, &step.target) {
+            (Method::Get, _) => (CompactString::default(), Plan::Get),
+            (Method::Post, _) => match step.if_none_exist.as_deref().map(&mut find).transpose()?.flatten() {
+                Some(number) => (self.by_number(view, code, number)?.id, Plan::Existing(number)),
+                None => (self.new_id(), Plan::Create),
+            },
+            (Method::Put, Target::Id(id)) => (id.clone(), Plan::Put { if_match, fresh: false }),
+            (Method::Patch, Target::Id(id)) => (id.clone(), Plan::Patch { if_match }),
+            (Method::Delete, Target::Id(id)) => (id.clone(), Plan::Delete { if_match }),
+            (method, Target::Query(query)) => match (method, find(query)?) {
+                (Method::Put, Some(number)) => {
+                    (self.by_number(view, code, number)?.id, Plan::Put { if_match, fresh: false })
+                }
+                (Method::Put, None) => {
+                    let given = step.resource.as_ref().and_then(|value| value.get("id")?.as_str());
+                    match given {
+                        Some(given) => (given.into(), Plan::Put { if_match, fresh: false }),
+                        None => (self.new_id(), Plan::Put { if_match, fresh: true }),
+                    }
+                }
+                (Method::Patch, Some(number)) => {
+                    (self.by_number(view, code, number)?.id, Plan::Patch { if_match })
+                }
+                (Method::Patch, None) => return Err(Error::not_found()),
+                (_, Some(number)) => (self.by_number(view, code, number)?.id, Plan::Delete { if_match }),
+                (_, None) => (CompactString::default(), Plan::Nothing),
+            },
+            _ => return Err(Error::new(ErrorKind::Invalid, "the entry's URL does not fit its method")),
+        };
+        Ok(Placed { code, id, plan })
+    }
+
+    /// The draft of an entry that writes.
+    fn draft_of(
+        &self,
+        view: &View,
+        step: &Step,
+        one: &Placed,
+        links: &mut Links,
+        guards: &mut Vec<Guard>,
+    ) -> Result<Option<Draft>> {
+        let missing = || Error::new(ErrorKind::Invalid, "the entry needs a resource");
+        let (code, id) = (one.code, one.id.as_str());
+        let mut ready = |check_id_too: bool| -> Result<Content> {
+            let mut value = step.resource.clone().ok_or_else(missing)?;
+            if check_id_too {
+                check_id(id)?;
+                check_same_id(&value, id)?;
+            }
+            links.rewrite(&mut value, &mut |code, query| {
+                let found = self.resolve_one(view, code, query)?;
+                guards.push(Guard { type_code: code, query: query.to_owned(), found });
+                found.map(|number| Ok(self.by_number(view, code, number)?.id)).transpose()
+            })?;
+            self.check(&step.resource_type, &value)?;
+            self.content(view, code, id, value)
+        };
+        let refusal = ErrorKind::PreconditionFailed;
+        Ok(match &one.plan {
+            Plan::Create => Some(Draft::fresh(view, code, id, ready(false)?)),
+            Plan::Put { fresh: true, .. } => Some(Draft::fresh(view, code, id, ready(false)?)),
+            Plan::Put { if_match, .. } => {
+                let content = ready(matches!(step.target, Target::Id(_)))?;
+                Some(Draft::new(view, code, id, content)?.expecting(expected(*if_match), refusal))
+            }
+            Plan::Patch { if_match } => {
+                let patch = entry::json_patch(step.resource.as_ref().ok_or_else(missing)?)?;
+                Some(self.patched(view, code, id, &patch, *if_match)?)
+            }
+            Plan::Delete { if_match } => {
+                Some(Draft::new(view, code, id, Content::Delete)?.expecting(expected(*if_match), refusal))
+            }
+            Plan::Existing(_) | Plan::Nothing | Plan::Get => None,
+        })
+    }
+
+    /// Answers of entries that write nothing, read on the state after the others.
+    fn answer_rest(
+        &self,
+        steps: &[Step],
+        placed: &[(Placed, Reach)],
+        answers: &mut [Option<Value>],
+        shown: &mut Shown,
+    ) -> Result<()> {
+        for ((step, (one, _)), answer) in steps.iter().zip(placed).zip(answers) {
+            match one.plan {
+                Plan::Existing(number) => {
+                    let versioned = self.by_number(&self.view()?, one.code, number)?;
+                    let written = Written { versioned, effect: Effect::Existing };
+                    shown.wrote(&written);
+                    *answer = Some(response_entry(&written, None));
+                }
+                Plan::Nothing => *answer = Some(status_entry("204 No Content")),
+                Plan::Get => {
+                    // The writes are committed by now: a read that fails answers for itself.
+                    *answer = Some(self.get(step, shown).unwrap_or_else(|error| error_entry(&error)));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out a batch bundle: each entry for itself. Gives the `batch-response` bundle.
+    ///
+    /// # Errors
+    /// `Invalid` if it is no batch bundle, `TooCostly` beyond [`BUNDLE_ENTRIES_MAX`] entries; what an entry fails of stands
+    /// in its answer.
+    pub fn batch(&self, bundle: Value) -> Result<Value> {
+        self.audited(Interaction::Batch, None, |shown| {
+            let steps = entry::read(bundle, "batch")?;
+            let mut answers: Vec<Option<Value>> = steps.iter().map(|_| None).collect();
+            for at in work_order(&steps) {
+                let (Some(step), Some(answer)) = (steps.get(at), answers.get_mut(at)) else { continue };
+                *answer = Some(self.single(step, shown).unwrap_or_else(|error| error_entry(&error)));
+            }
+            Ok(response_bundle("batch-response", answers.into_iter().flatten()))
+        })
+    }
+}
+
+/// The entries in the order of work: DELETE, POST, PUT and PATCH, GET.
+fn work_order(steps: &[Step]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..steps.len()).collect();
+    order.sort_by_key(|at| {
+        steps.get(*at).map(|step| match step.method {
+            Method::Delete => 0,
+            Method::Post => 1,
+            Method::Put | Method::Patch => 2,
+            Method::Get => 3,
+        })
+    });
+    order
+}
+
+/// The response entry of a write; with the resource when it is asked for.
+fn response_entry(written: &Written, resource: Option<Value>) -> Value {
+    let versioned = &written.versioned;
+    let status = match written.effect {
+        Effect::Created => "201 Created",
+        Effect::Updated | Effect::Unchanged | Effect::Existing => "200 OK",
+        Effect::Deleted | Effect::AlreadyDeleted => "204 No Content",
+    };
+    let mut response = Object::new();
+    response.insert("status", status);
+    if versioned.version > 0 {
+        if !versioned.deleted {
+            response.insert("location", versioned.location());
+        }
+        response.insert("etag", versioned.etag());
+        response.insert("lastModified", instant(versioned.last_updated_ms));
+    }
+    let mut entry = Object::new();
+    if let Some(resource) = resource {
+        entry.insert("resource", resource);
+    }
+    entry.insert("response", response);
+    entry.into()
+}
+
+fn status_entry(status: &str) -> Value {
+    object([("response", object([("status", Value::from(status))]))])
+}
+
+/// The response entry of a failure.
+fn error_entry(error: &Error) -> Value {
+    let response =
+        object([("status", Value::from(status_line(error.kind()))), ("outcome", error.outcome().to_json())]);
+    object([("response", response)])
+}
+
+fn status_line(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Invalid => "400 Bad Request",
+        ErrorKind::Denied => "403 Forbidden",
+        ErrorKind::NotFound => "404 Not Found",
+        ErrorKind::Gone => "410 Gone",
+        ErrorKind::Conflict => "409 Conflict",
+        ErrorKind::PreconditionFailed | ErrorKind::MultipleMatches => "412 Precondition Failed",
+        ErrorKind::Unprocessable => "422 Unprocessable Entity",
+        ErrorKind::TooCostly => "413 Content Too Large",
+        ErrorKind::Unavailable => "503 Service Unavailable",
+        ErrorKind::Corrupt | ErrorKind::Internal => "500 Internal Server Error",
+    }
+}
+
+fn response_bundle(kind: &str, entries: impl Iterator<Item = Value>) -> Value {
+    let mut bundle = Object::new();
+    bundle.insert("resourceType", "Bundle");
+    bundle.insert("type", kind);
+    let entries: Vec<Value> = entries.collect();
+    if !entries.is_empty() {
+        bundle.insert("entry", entries);
+    }
+    bundle.into()
+}
+
+/// An issue about one entry.
+fn entry_issue(index: usize, details: &str) -> Error {
+    let issue = Issue::error(IssueType::Invalid, details).at(format!("Bundle.entry[{index}]"));
+    Error::with_issues(ErrorKind::Invalid, vec![issue])
+}
+
+/// The type that a code stands for, for texts.
+fn type_name(code: u16) -> &'static str {
+    layout::type_name(code).unwrap_or_default()
+}

@@ -1,0 +1,215 @@
+//! Between `Access` and `search`: a caller's reach becomes bounds, numbers become versions to send, errors become ours.
+
+use std::cell::Cell;
+
+use fhir::json::{self, Value};
+use fhir::outcome::{Issue, IssueType, Severity};
+use fhir::search::query::{self, Query};
+use protect::access::Interaction;
+use storage::engine::Reader;
+
+use crate::body::BODY_BYTES_MAX;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gate::{Caller, Reach};
+use crate::layout;
+use crate::search::{Bounds, Found, Previous, Rule, Search, SearchError, SearchLimits, Subset, subset};
+use crate::types::{PreviousPage, SearchEntry, SearchMode, SearchPage, Versioned};
+use crate::view::{View, corrupt};
+
+/// Matches a conditional step looks for: two are too many already.
+const RESOLVE_MAX: usize = 2;
+
+impl From<SearchError> for Error {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::TooCostly { .. } => Self::new(ErrorKind::TooCostly, error.to_string()),
+            SearchError::Unsupported { .. } | SearchError::PageToken => {
+                Self::new(ErrorKind::Invalid, error.to_string())
+            }
+            SearchError::Corrupt => Self::internal(ErrorKind::Corrupt, error),
+            error => Self::internal(ErrorKind::Unavailable, error),
+        }
+    }
+}
+
+/// Reads search parameters as they stand in a URL (`a=b&c=d`, percent-encoded or not).
+pub(crate) fn parse(resource_type: &str, query: &str) -> Result<Query> {
+    let pairs: Vec<(String, String)> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        })
+        .collect();
+    query::parse(resource_type, &pairs, false, &query::Limits::default())
+        .map_err(|issues| Error::with_issues(ErrorKind::Invalid, issues))
+}
+
+/// Decodes `%41`; a `+` stays, since criteria of bundles are often not encoded at all.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The numbers of the first resources that search parameters find, at most two: for conditional steps.
+///
+/// Parameters must be there and must be known: ignoring one would widen the condition.
+pub(crate) fn resolve(view: &View, resource_type: &str, query: &str) -> Result<Vec<u64>> {
+    let query = parse(resource_type, query)?;
+    if query.criteria.is_empty() {
+        return Err(Error::new(ErrorKind::Invalid, "a conditional step needs a search parameter"));
+    }
+    let bounds = Bounds::everything();
+    let found = with_search(view, &bounds, 0, None, |search| {
+        search.resolve(resource_type, &query.criteria, RESOLVE_MAX)
+    })?;
+    Ok(found)
+}
+
+/// What `Access` knows of a search besides the query.
+pub(crate) struct Asker<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) reach: &'a Reach,
+    pub(crate) now_ms: i64,
+    pub(crate) base: Option<&'a str>,
+}
+
+/// Runs a search and reads the bodies of its page.
+pub(crate) fn run(view: &View, query: &Query, asker: &Asker<'_>) -> Result<SearchPage> {
+    let bounds = bounds(view, query, asker)?;
+    let caller = asker.caller.actor.id.as_bytes();
+    let found = with_search(view, &bounds, asker.now_ms, asker.base, |search| {
+        search.run(query, view.core.sealer(), caller)
+    })?;
+    let part = Subset::of(query);
+    let mut page = SearchPage {
+        total: found.total.map(|total| total.value),
+        total_is_exact: found.total.is_none_or(|total| total.exact),
+        next: found.links.next,
+        previous: found.links.previous.map(|previous| match previous {
+            Previous::First => PreviousPage::First,
+            Previous::Page(token) => PreviousPage::Token(token),
+        }),
+        explain: found.plan,
+        ..SearchPage::default()
+    };
+    for (mode, list) in [(SearchMode::Match, &found.matches), (SearchMode::Include, &found.included)] {
+        for found in list {
+            let versioned = read(view, *found, part.as_ref())?;
+            page.entries.extend(versioned.map(|versioned| SearchEntry { versioned, mode }));
+        }
+    }
+    for ignored in &query.ignored {
+        let text = format!("the parameter `{}` was ignored: {}", ignored.name, ignored.reason);
+        page.issues.push(Issue::new(Severity::Warning, IssueType::NotSupported, text));
+    }
+    if found.included_cut {
+        let text = "more resources would have been included than a page may hold";
+        page.issues.push(Issue::new(Severity::Warning, IssueType::Incomplete, text));
+    }
+    Ok(page)
+}
+
+fn read(view: &View, found: Found, part: Option<&Subset>) -> Result<Option<Versioned>> {
+    let Some(row) = view.row(found.type_code, found.number)?.filter(|row| !row.deleted) else {
+        return Ok(None);
+    };
+    let mut versioned = match view.versioned(found.type_code, found.number, &row) {
+        // What was erased is found by its postings until a rebuild, but has nothing to show.
+        Err(error) if error.kind() == ErrorKind::Gone => return Ok(None),
+        result => result?,
+    };
+    if let Some(part) = part {
+        let limits = json::Limits { bytes_max: BODY_BYTES_MAX, ..json::Limits::default() };
+        let value: Value = json::parse(&versioned.body, &limits).map_err(corrupt)?;
+        versioned.body = subset(value, part).to_vec();
+    }
+    Ok(Some(versioned))
+}
+
+/// What the caller may find: the type asked for as far as it was decided, other types (chains, includes) as far as the caller
+/// may search them.
+fn bounds(view: &View, query: &Query, asker: &Asker<'_>) -> Result<Bounds> {
+    if asker.caller.decide(Interaction::SearchType, None) == Ok(Reach::All) {
+        return Ok(Bounds::everything());
+    }
+    let rule = |reach: &Reach| -> Result<Rule> {
+        Ok(match reach {
+            Reach::All => Rule::Everything,
+            // A patient that was never seen has number 0, which nothing bears.
+            Reach::Patient(id) => {
+                Rule::Patients(vec![view.number(layout::PATIENT_CODE, id)?.unwrap_or_default()])
+            }
+        })
+    };
+    let mut bounds = Bounds { otherwise: Rule::Nothing, ..Bounds::default() };
+    for code in layout::type_codes() {
+        let name = layout::type_name(code);
+        let rule = match asker.caller.decide(Interaction::SearchType, name) {
+            Ok(reach) => rule(&reach)?,
+            Err(_) => continue,
+        };
+        bounds.types.insert(code, rule);
+    }
+    if let Some(code) = layout::type_code(&query.resource_type) {
+        bounds.types.insert(code, rule(asker.reach)?);
+    }
+    Ok(bounds)
+}
+
+fn with_search<T>(
+    view: &View,
+    bounds: &Bounds,
+    now_ms: i64,
+    base: Option<&str>,
+    work: impl FnOnce(&Search<'_>) -> std::result::Result<T, SearchError>,
+) -> Result<T> {
+    let limits = SearchLimits::default();
+    let newest: &dyn Reader = view.core.engine.as_ref();
+    let ids = |type_code: u16, id: &str| {
+        view.number(type_code, id).map_err(|error| SearchError::Store(Box::new(error)))
+    };
+    let search = Search {
+        reader: view.reader.as_ref(),
+        newest,
+        tenant: view.tenant,
+        codes: &view.keys.codes,
+        dictionaries: &view.core.dictionaries,
+        ids: &ids,
+        bounds,
+        limits: &limits,
+        now_ms,
+        base,
+        steps: Cell::new(0),
+    };
+    work(&search).map_err(Error::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_signs_are_decoded_where_they_are_one_and_a_plus_stays() {
+        for (text, decoded) in
+            [("a%7Cb", "a|b"), ("100%", "100%"), ("%zz%4", "%zz%4"), ("+1", "+1"), ("%C3%A9", "é")]
+        {
+            assert_eq!(decode(text), decoded);
+        }
+    }
+}

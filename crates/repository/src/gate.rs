@@ -1,0 +1,149 @@
+//! The door's two duties: a decision before anything is looked at, and one audit event after.
+//!
+//! This is where `protect` is met; the rest of the crate knows `Caller`, `Shown` and `Reach`.
+
+use std::borrow::Cow;
+
+use compact_str::CompactString;
+use protect::access::{Actor, Decision, DenyReason, Facts, Interaction, Purpose, Scopes, decide};
+use protect::audit::{Action, Entity, Event, Outcome};
+use storage::keys::TenantId;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::layout;
+use crate::record::Origin;
+use crate::store::Inner;
+use crate::types::{Effect, Versioned, Written};
+
+/// Who asks, why, with what rights.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who.
+    pub actor: Actor,
+    /// Why.
+    pub purpose: Purpose,
+    /// The tenant that the actor belongs to.
+    pub home: TenantId,
+    /// The tenant whose data is asked for.
+    pub tenant: TenantId,
+    /// What the actor's token grants.
+    pub scopes: Scopes,
+    /// The patient of the launch context, for `patient/` scopes.
+    pub launch_patient: Option<String>,
+    /// The request's id, as in logs and answers.
+    pub request_id: String,
+    /// Where from: network address, channel, command.
+    pub source: String,
+}
+
+impl Caller {
+    /// Who and why, for the log record.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            actor: self.actor.id.as_str().into(),
+            purpose: self.purpose.code().into(),
+            request_id: self.request_id.as_str().into(),
+            ..Origin::default()
+        }
+    }
+
+    /// Decides one interaction.
+    pub(crate) fn decide(&self, interaction: Interaction, resource_type: Option<&str>) -> Result<Reach> {
+        let facts = Facts {
+            caller_tenant: self.home,
+            tenant: self.tenant,
+            actor: &self.actor,
+            purpose: self.purpose,
+            scopes: &self.scopes,
+            interaction,
+            resource_type,
+            launch_patient: self.launch_patient.as_deref(),
+        };
+        match decide(&facts) {
+            Decision::Permit => Ok(Reach::All),
+            Decision::PermitWithin { patient } => Ok(Reach::Patient(patient.into())),
+            Decision::Deny { reason: DenyReason::Tenant } => Err(Error::not_found()),
+            Decision::Deny { reason } => Err(Error::new(ErrorKind::Denied, reason.to_string())),
+        }
+    }
+}
+
+/// How far a permission reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The whole tenant.
+    All,
+    /// One patient's compartment.
+    Patient(CompactString),
+}
+
+/// What a call may see, and what it showed or wrote: the list of its audit event.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) reach: Reach,
+    entities: Vec<Entity>,
+    /// A keyed hash of what was asked for.
+    pub(crate) query_hash: Option<[u8; 16]>,
+}
+
+impl Shown {
+    /// Notes a version that is shown.
+    pub(crate) fn add(&mut self, versioned: &Versioned) {
+        self.push(versioned, Action::Shown);
+    }
+
+    /// Notes a write.
+    pub(crate) fn wrote(&mut self, written: &Written) {
+        let action = match written.effect {
+            Effect::Created => Action::Created,
+            Effect::Updated => Action::Updated,
+            Effect::Deleted => Action::Deleted,
+            Effect::AlreadyDeleted => return,
+            Effect::Unchanged | Effect::Existing => Action::Shown,
+        };
+        self.push(&written.versioned, action);
+    }
+
+    fn push(&mut self, versioned: &Versioned, action: Action) {
+        let name = layout::type_code(&versioned.resource_type).and_then(layout::type_name);
+        self.entities.push(Entity {
+            resource_type: Cow::Borrowed(name.unwrap_or_default()),
+            id: versioned.id.to_string(),
+            version: versioned.version,
+            action,
+        });
+    }
+}
+
+/// Decides, does and records one call. Nothing is shown whose event could not be recorded.
+pub(crate) fn audited<T>(
+    inner: &Inner,
+    caller: &Caller,
+    interaction: Interaction,
+    resource_type: Option<&str>,
+    work: impl FnOnce(&mut Shown) -> Result<T>,
+) -> Result<T> {
+    let mut shown = Shown { reach: Reach::All, entities: Vec::new(), query_hash: None };
+    let result = caller.decide(interaction, resource_type).and_then(|reach| {
+        shown.reach = reach;
+        work(&mut shown)
+    });
+    let now_ms = inner.clock.now_ms();
+    let mut event = Event::new(now_ms, caller.tenant, caller.actor.clone(), caller.purpose, interaction);
+    // Only names of R4 types: what else a caller may have sent as a type is not for the log.
+    let known = resource_type.and_then(layout::type_code).and_then(layout::type_name);
+    event.resource_type = known.map(Cow::Borrowed);
+    event.request_id.clone_from(&caller.request_id);
+    event.source.clone_from(&caller.source);
+    event.query_hash = shown.query_hash;
+    event.entities = shown.entities;
+    if let Err(error) = &result {
+        event.outcome = match error.kind() {
+            ErrorKind::Internal | ErrorKind::Corrupt | ErrorKind::Unavailable => Outcome::Failed,
+            _ => Outcome::Refused,
+        };
+        error.kind().issue_type().as_str().clone_into(&mut event.detail);
+    }
+    inner.audit.record(&event).map_err(|error| Error::internal(ErrorKind::Unavailable, error))?;
+    result
+}

@@ -1,0 +1,271 @@
+//! The store: opened from its parts, it replays the tail of the log, runs the committer, and hands out `Access`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use protect::audit::AuditLog;
+use storage::clock::{Clock, Random};
+use storage::engine::{Engine, MemoryEngine};
+use storage::keys::KeyRing;
+use storage::log::{Log, Seq};
+
+use crate::access::Access;
+use crate::committer::Committer;
+use crate::core::Core;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gate::Caller;
+use crate::layout;
+use crate::queue::Queue;
+use crate::replay::{Position, read_position, replay};
+
+/// What a store is made of. All handles are shared: `ward` opens each once.
+#[derive(Clone)]
+pub struct Parts {
+    /// The log, the truth.
+    pub log: Arc<dyn Log>,
+    /// The index engine, opened with [`layout::SPACES`].
+    pub engine: Arc<dyn Engine>,
+    /// The keys.
+    pub ring: Arc<KeyRing>,
+    /// The audit log; every call writes one event.
+    pub audit: Arc<AuditLog>,
+    /// The time of commits.
+    pub clock: Arc<dyn Clock>,
+    /// Server-assigned ids are drawn from here.
+    pub random: Arc<dyn Random>,
+    /// Bounds and switches.
+    pub options: Options,
+}
+
+/// Bounds and switches of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether resources are checked against the R4 definitions on write. Off only for tests of the store itself.
+    pub validate: bool,
+    /// The base URL that absolute references to our own resources begin with, without a slash at the end.
+    pub base_url: Option<String>,
+    /// Folder for temporary files; unused for now.
+    pub scratch: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { validate: true, base_url: None, scratch: None }
+    }
+}
+
+/// What all threads share.
+pub(crate) struct Inner {
+    pub(crate) core: Arc<Core>,
+    pub(crate) queue: Queue,
+    pub(crate) audit: Arc<AuditLog>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) options: Options,
+    applied: AtomicU64,
+    poisoned: AtomicBool,
+}
+
+impl Inner {
+    /// The number of the record after the newest one that the index has.
+    pub(crate) fn position(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn publish(&self, next: Seq) {
+        self.applied.store(next.0, Ordering::Release);
+    }
+
+    pub(crate) fn poison(&self) {
+        self.poisoned.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+}
+
+/// The FHIR store of a node. Clones share it; when the last one goes, waiting writes are finished and the committer ends.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+    committer: Arc<CommitterThread>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("position", &self.inner.position()).finish_non_exhaustive()
+    }
+}
+
+struct CommitterThread {
+    inner: Arc<Inner>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for CommitterThread {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl CommitterThread {
+    fn stop(&self) {
+        self.inner.queue.close();
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the committer ended by a panic");
+        }
+    }
+}
+
+impl Store {
+    /// Opens the store: applies what the log has and the index has not, then takes writes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if log or index do not read, [`ErrorKind::Unavailable`] if they cannot be read now.
+    pub fn open(parts: Parts) -> Result<Self> {
+        Self::open_with_progress(parts, &mut |_| {})
+    }
+
+    /// Like [`Self::open`]; `progress` is told how far the replay is. With an empty engine this is the rebuild of an index.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with_progress(parts: Parts, progress: &mut dyn FnMut(Progress)) -> Result<Self> {
+        let Parts { log, engine, ring, audit, clock, random, options } = parts;
+        let core = Core::new(log, engine, ring);
+        let (applier, position) = bring_up(&core, progress)?;
+        let inner = Arc::new(Inner {
+            core,
+            queue: Queue::default(),
+            audit,
+            clock,
+            random,
+            options,
+            applied: AtomicU64::new(position.next.0),
+            poisoned: AtomicBool::new(false),
+        });
+        let committer = Committer::new(Arc::clone(&inner), applier, position.next, position.time_ms);
+        let thread = std::thread::Builder::new()
+            .name("committer".to_owned())
+            .spawn(move || committer.work())
+            .map_err(|error| Error::internal(ErrorKind::Unavailable, error))?;
+        let committer =
+            Arc::new(CommitterThread { inner: Arc::clone(&inner), thread: Mutex::new(Some(thread)) });
+        Ok(Self { inner, committer })
+    }
+
+    /// The only door: an actor, their purpose of use and their rights.
+    pub fn access(&self, caller: Caller) -> Access {
+        Access::new(Arc::clone(&self.inner), caller)
+    }
+
+    /// The number of the next record; grows with every commit.
+    pub fn position(&self) -> u64 {
+        self.inner.position()
+    }
+
+    /// Whether the store takes writes; it does not after a failed one, until it is opened anew.
+    pub fn takes_writes(&self) -> bool {
+        !self.inner.is_poisoned()
+    }
+
+    /// Finishes waiting writes and takes no more.
+    pub fn close(&self) {
+        self.committer.stop();
+    }
+}
+
+/// How far a replay is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Records applied.
+    pub records_done: u64,
+    /// Records in the log when it began.
+    pub records_total: u64,
+}
+
+fn bring_up(
+    core: &Arc<Core>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(crate::applier::Applier, Position)> {
+    let mut applier = core.open_applier()?;
+    let from = read_position(core.engine.as_ref())?;
+    let end = core.log.next();
+    if from.next > end {
+        return Err(Error::internal(ErrorKind::Corrupt, "the index is ahead of the log: rebuild it"));
+    }
+    if from.next == end {
+        return Ok((applier, from));
+    }
+    let total = end.0.saturating_sub(Seq::FIRST.0);
+    let position = replay(core, &mut applier, from.next, None, &mut |at| {
+        progress(Progress { records_done: at.next.0.saturating_sub(Seq::FIRST.0), records_total: total });
+    })?;
+    Ok((applier, position))
+}
+
+/// Fills an empty (or late) index from the log without serving: `ward index rebuild`.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn rebuild(
+    log: Arc<dyn Log>,
+    engine: Arc<dyn Engine>,
+    ring: Arc<KeyRing>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<u64> {
+    let core = Core::new(log, engine, ring);
+    let (_, position) = bring_up(&core, progress)?;
+    core.engine.sync().map_err(crate::view::engine)?;
+    Ok(position.next.0.saturating_sub(Seq::FIRST.0))
+}
+
+/// What `ward index verify` found in one space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpaceReport {
+    /// The space's name.
+    pub space: &'static str,
+    /// Keys in the index.
+    pub keys: u64,
+    /// Keys that the log says should be there and are not.
+    pub missing: u64,
+    /// Keys that are there and should not be.
+    pub surplus: u64,
+    /// Keys with another value than the log says.
+    pub different: u64,
+}
+
+impl SpaceReport {
+    /// The space is as the log says.
+    pub fn is_clean(&self) -> bool {
+        self.missing == 0 && self.surplus == 0 && self.different == 0
+    }
+}
+
+/// Compares an index with one rebuilt from the log in memory: `ward index verify`. The index must not be written meanwhile.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn verify(
+    log: Arc<dyn Log>,
+    engine: Arc<dyn Engine>,
+    ring: Arc<KeyRing>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<SpaceReport>> {
+    let until = read_position(engine.as_ref())?.next;
+    let memory = MemoryEngine::new(layout::SPACES).map_err(crate::view::engine)?;
+    let rebuilt = Core::new(Arc::clone(&log), Arc::new(memory), Arc::clone(&ring));
+    let mut applier = rebuilt.open_applier()?;
+    let total = until.0.saturating_sub(Seq::FIRST.0);
+    replay(&rebuilt, &mut applier, Seq::FIRST, Some(until), &mut |at| {
+        progress(Progress { records_done: at.next.0.saturating_sub(Seq::FIRST.0), records_total: total });
+    })?;
+    let stored = Core::new(log, engine, ring);
+    crate::verify::compare(&stored, &rebuilt)
+}
