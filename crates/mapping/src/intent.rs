@@ -21,9 +21,17 @@ pub struct Intent {
     pub defaults: Vec<&'static str>,
     /// List entries of the existing version that stay although the list is replaced.
     pub retains: Vec<Retain>,
+    /// `Patient/id` of patients that this one is no longer linked with.
+    pub unlinks: Vec<CompactString>,
 }
 
 impl Intent {
+    /// An intent that only has its resource.
+    pub(crate) fn new(resource: Value, mode: Mode, source_time: Option<SourceTime>) -> Self {
+        let (clears, defaults, retains, unlinks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { resource, mode, source_time, clears, defaults, retains, unlinks }
+    }
+
     /// The resource type and the id, e.g. `("Patient", "…")`.
     #[must_use]
     pub fn key(&self) -> (&str, &str) {

@@ -58,9 +58,9 @@ impl Build {
         self.0.contains_key(name)
     }
 
-    /// A member, if there.
-    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+    /// The names of the members.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys()
     }
 }
 

@@ -57,13 +57,19 @@ pub fn resolve(existing: Option<&Value>, intent: &Intent) -> Resolution {
         (Some(new), Some((low, _))) => new.high_ms <= *low,
         _ => false,
     };
-    if is_older && intent.mode != Mode::Link {
+    let joins_patients = wanted.contains_key("link") || !intent.unlinks.is_empty();
+    if is_older && !joins_patients {
         return Resolution::Skip { reason: SkipReason::Older };
     }
     let mut joined = existing.clone();
     match intent.mode {
         Mode::Mention => mention(&mut joined, wanted),
-        Mode::Link => link(&mut joined, wanted, is_older),
+        // What a late merge says of the people is old; that they are one is still true.
+        _ if is_older => link(&mut joined, wanted, intent, true),
+        Mode::Link => {
+            link(&mut joined, wanted, intent, false);
+            mention(&mut joined, wanted);
+        }
         Mode::Snapshot | Mode::Undo => update(&mut joined, wanted, intent),
         Mode::Replace => replace(&mut joined, wanted, intent),
     }
@@ -81,7 +87,6 @@ fn entry_key(element: &str, entry: &Value) -> Option<CompactString> {
     };
     let parts = match element {
         "identifier" => [text(&["system"]), text(&["assigner", "display"]), text(&["value"])],
-        "link" => [text(&["other", "reference"]), text(&["type"]), String::new()],
         "extension" => [text(&["url"]), String::new(), String::new()],
         "hasMember" | "result" | "specimen" | "derivedFrom" | "basedOn" => {
             [text(&["reference"]), text(&["display"]), String::new()]
@@ -96,7 +101,7 @@ fn entry_key(element: &str, entry: &Value) -> Option<CompactString> {
 fn is_joined(resource_type: &str, element: &str) -> bool {
     matches!(
         (resource_type, element),
-        (_, "identifier" | "link" | "extension" | "hasMember" | "result")
+        (_, "identifier" | "extension" | "hasMember" | "result")
             | ("DiagnosticReport", "specimen" | "basedOn")
             | ("Encounter", "diagnosis")
             | ("Observation", "derivedFrom")
@@ -115,7 +120,11 @@ fn join_list(existing: &Value, wanted: &Value, element: &str) -> Value {
             Some(at) => {
                 if let (Some(used), Some((_, new_entry))) = (used.get_mut(at), new.get(at)) {
                     *used = true;
-                    all.push((*new_entry).clone());
+                    all.push(if element == "identifier" {
+                        identifier(entry, new_entry)
+                    } else {
+                        (*new_entry).clone()
+                    });
                 }
             }
             // A second entry of the same extension gives way to the first new one.
@@ -125,6 +134,15 @@ fn join_list(existing: &Value, wanted: &Value, element: &str) -> Value {
     }
     all.extend(new.iter().zip(&used).filter(|(_, used)| !**used).map(|((_, entry), _)| (*entry).clone()));
     Value::Array(all)
+}
+
+/// The same number told again: what is new of it counts, its type stays known; `use` is what the new telling says.
+fn identifier(known: &Value, new: &Value) -> Value {
+    let mut joined = deep(known, new);
+    if let (Value::Object(joined), None) = (&mut joined, new.get("use")) {
+        joined.remove("use");
+    }
+    joined
 }
 
 /// Fills what is missing; joins identifiers.
@@ -150,32 +168,35 @@ fn mention(joined: &mut Object, wanted: &Object) {
 }
 
 /// One side of a merge. Reversing an earlier merge of the same two removes its link.
-fn link(joined: &mut Object, wanted: &Object, is_older: bool) {
+fn link(joined: &mut Object, wanted: &Object, intent: &Intent, is_older: bool) {
     let target = |entry: &Value| entry.get("other").and_then(|other| other.get("reference")).cloned();
     let new: Vec<Value> = wanted.get("link").map(|link| link.elements().to_vec()).unwrap_or_default();
-    let targets: Vec<Value> = new.iter().filter_map(target).collect();
+    let mut targets: Vec<Value> = new.iter().filter_map(target).collect();
+    targets.extend(intent.unlinks.iter().map(|key| Value::from(key.clone())));
     let present = joined.get("link").map(|link| link.elements().to_vec()).unwrap_or_default();
     // A later message has already said how these two stand.
     if is_older && present.iter().filter_map(target).any(|other| targets.contains(&other)) {
         return;
     }
-    let mut links: Vec<Value> = present
-        .into_iter()
-        .filter(|entry| target(entry).is_none_or(|other| !targets.contains(&other)))
-        .collect();
-    links.extend(new);
-    joined.insert("link", links);
-    if let (Some(old), Some(new)) = (joined.get("identifier"), wanted.get("identifier")) {
-        let all = join_list(old, new, "identifier");
-        joined.insert("identifier", all);
-    } else if let Some(new) = wanted.get("identifier") {
-        joined.insert("identifier", new.clone());
+    // Links that stay keep their place, so that saying the same again changes nothing.
+    let goes =
+        |entry: &Value| target(entry).is_some_and(|other| targets.contains(&other)) && !new.contains(entry);
+    let mut links: Vec<Value> = present.into_iter().filter(|entry| !goes(entry)).collect();
+    let missing: Vec<Value> = new.iter().filter(|entry| !links.contains(entry)).cloned().collect();
+    links.extend(missing);
+    if links.is_empty() {
+        joined.remove("link");
+    } else {
+        joined.insert("link", links);
     }
-    if let Some(active) = wanted.get("active") {
+    if let Some(new) = wanted.get("identifier") {
+        let all =
+            joined.get("identifier").map_or_else(|| new.clone(), |old| join_list(old, new, "identifier"));
+        joined.insert("identifier", all);
+    }
+    if let Some(active) = wanted.get("active").filter(|_| !intent.defaults.contains(&"active")) {
         joined.insert("active", active.clone());
     }
-    // Whatever else the message says of the survivor came with its own intent.
-    mention(joined, wanted);
 }
 
 /// A result is told whole: what a correction leaves out no longer holds. A deletion carries no content, and keeps it.
@@ -200,12 +221,15 @@ fn update(joined: &mut Object, wanted: &Object, intent: &Intent) {
     for path in &intent.clears {
         clear(joined, path);
     }
+    if wanted.contains_key("link") || !intent.unlinks.is_empty() {
+        link(joined, wanted, intent, false);
+    }
     let is_replaced = joined.get("link").is_some_and(|links| {
         links.elements().iter().any(|link| link.get("type").and_then(Value::as_str) == Some("replaced-by"))
     });
     for (name, value) in wanted {
         // A patient merged into another stays inactive, whatever still arrives for it.
-        if is_replaced && name == "active" && resource_type == "Patient" {
+        if name == "link" || (is_replaced && name == "active" && resource_type == "Patient") {
             continue;
         }
         if intent.defaults.iter().any(|default| *default == name) && joined.contains_key(name) {

@@ -8,6 +8,7 @@ pub(crate) mod encounter;
 pub(crate) mod order;
 pub(crate) mod person;
 pub(crate) mod result;
+pub(crate) mod section;
 pub(crate) mod systems;
 pub(crate) mod units;
 

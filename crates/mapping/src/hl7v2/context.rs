@@ -10,6 +10,7 @@ use crate::hl7v2::reader::Reader;
 use crate::hl7v2::source::Source;
 use crate::hl7v2::types::time::Zones;
 use crate::intent::{Intent, Mode, SourceTime};
+use crate::json::push;
 
 /// The state of mapping one message.
 pub(crate) struct Context<'r, 'm> {
@@ -24,6 +25,7 @@ pub(crate) struct Context<'r, 'm> {
     intents: Vec<Intent>,
     /// `Type/id` → place in `intents`.
     places: HashMap<CompactString, usize>,
+    ordinals: HashMap<CompactString, u32>,
 }
 
 impl<'r, 'm> Context<'r, 'm> {
@@ -37,6 +39,7 @@ impl<'r, 'm> Context<'r, 'm> {
             time: None,
             intents: Vec::with_capacity(16),
             places: HashMap::with_capacity(16),
+            ordinals: HashMap::new(),
         }
     }
 
@@ -74,37 +77,35 @@ impl<'r, 'm> Context<'r, 'm> {
     /// Wants the sender's present view of a resource; gives `Type/id`.
     pub(crate) fn snapshot(&mut self, resource: Value) -> CompactString {
         let source_time = self.time.clone();
-        self.want(Intent {
-            resource,
-            mode: Mode::Snapshot,
-            source_time,
-            clears: Vec::new(),
-            defaults: Vec::new(),
-            retains: Vec::new(),
-        })
+        self.want(Intent::new(resource, Mode::Snapshot, source_time))
     }
 
     /// Mentions a resource: it should exist, and this is what the message happens to say of it; gives `Type/id`.
     pub(crate) fn mention(&mut self, resource: Value) -> CompactString {
-        self.want(Intent {
-            resource,
-            mode: Mode::Mention,
-            source_time: None,
-            clears: Vec::new(),
-            defaults: Vec::new(),
-            retains: Vec::new(),
-        })
+        self.want(Intent::new(resource, Mode::Mention, None))
     }
 
-    /// Whether `Type/id` is wanted already.
-    pub(crate) fn wants(&self, key: &str) -> bool {
-        self.places.contains_key(key)
-    }
-
-    /// The wanted resource `Type/id`, for additions.
-    pub(crate) fn wanted_mut(&mut self, key: &str) -> Option<&mut Value> {
+    /// The intent for `Type/id`, for additions.
+    pub(crate) fn intent_mut(&mut self, key: &str) -> Option<&mut Intent> {
         let place = *self.places.get(key)?;
-        self.intents.get_mut(place).map(|intent| &mut intent.resource)
+        self.intents.get_mut(place)
+    }
+
+    /// Adds an entry to a list of a wanted resource, once.
+    pub(crate) fn add(&mut self, key: &str, list: &'static str, entry: Value) {
+        if let Some(Value::Object(object)) = self.intent_mut(key).map(|intent| &mut intent.resource)
+            && !object.get(list).is_some_and(|present| present.elements().contains(&entry))
+        {
+            push(object, list, entry);
+        }
+    }
+
+    /// How often this key was asked for before in this message: 0, 1, 2. Two results of the same name in one order are two
+    /// results.
+    pub(crate) fn ordinal(&mut self, key: &str) -> u32 {
+        let count = self.ordinals.entry(key.into()).or_insert(0);
+        *count += 1;
+        *count - 1
     }
 
     /// `Type/id` of everything wanted so far, in order.

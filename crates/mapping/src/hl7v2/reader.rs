@@ -183,6 +183,11 @@ impl<'r, 'm> Seg<'r, 'm> {
         self.one(number)?.peek()
     }
 
+    /// A field as it came, for comparing; empty if absent.
+    pub(crate) fn raw(&self, number: u32) -> &'m str {
+        self.segment.field(number).map_or("", |field| field.raw())
+    }
+
     /// Whether a field holds a value (and not `""`).
     pub(crate) fn has(&self, number: u32) -> bool {
         self.one(number).is_some()
@@ -208,12 +213,6 @@ impl<'r, 'm> Seg<'r, 'm> {
     pub(crate) fn refuse(&self, reason: &'static str) {
         let key = self.key();
         self.reader.mark(key, key.end(48), Fate::Unmapped(reason));
-    }
-
-    /// Notes the whole segment as left out on purpose.
-    pub(crate) fn ignore_all(&self, reason: &'static str) {
-        let key = self.key();
-        self.reader.mark(key, key.end(48), Fate::Ignored(reason));
     }
 
     /// Notes why a field reached no element.
@@ -304,15 +303,6 @@ impl<'r, 'm> Node<'r, 'm> {
             Piece::Sub(sub) => sub.text(),
         };
         clean(&text)
-    }
-
-    /// How many bytes the node has as it came.
-    pub(crate) fn bytes(&self) -> usize {
-        match self.piece {
-            Piece::Repetition(repetition) => repetition.raw().len(),
-            Piece::Component(component) => component.raw().len(),
-            Piece::Sub(sub) => sub.raw().len(),
-        }
     }
 
     fn mark(&self, fate: Fate) {

@@ -78,7 +78,8 @@ pub(crate) fn patient(
     let defaults = if says_active { Vec::new() } else { vec!["active"] };
     let (mode, source_time) =
         if is_snapshot { (Mode::Snapshot, context.time.clone()) } else { (Mode::Mention, None) };
-    Ok(context.want(Intent { resource, mode, source_time, clears, defaults, retains }))
+    let intent = Intent { clears, defaults, retains, ..Intent::new(resource, mode, source_time) };
+    Ok(context.want(intent))
 }
 
 /// Fields whose `""` deletes an element; a URL is the extension of that URL.

@@ -104,7 +104,7 @@ pub(crate) fn encounter(
         (true, _) => Mode::Snapshot,
     };
     let source_time = if is_snapshot { context.time.clone() } else { None };
-    Some(context.want(Intent { resource, mode, source_time, clears, defaults, retains: Vec::new() }))
+    Some(context.want(Intent { clears, defaults, ..Intent::new(resource, mode, source_time) }))
 }
 
 /// Fields whose `""` deletes an element.
