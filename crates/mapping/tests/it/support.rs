@@ -65,6 +65,9 @@ pub fn problems(mapped: &Mapped) -> Vec<String> {
         if id.is_empty() || id.len() > 64 {
             problems.push(format!("{resource_type} without a good id"));
         }
+        for issue in fhir::validate::validate(&intent.resource) {
+            problems.push(format!("{:?}: {}", issue.expression, issue.details));
+        }
     }
     for intent in &mapped.intents {
         let mut references = Vec::new();
