@@ -26,6 +26,8 @@ pub(crate) mod sort;
 pub(crate) mod stream;
 pub(crate) mod subset;
 pub(crate) mod terms;
+#[cfg(test)]
+mod tests;
 pub(crate) mod walk;
 
 use std::cell::Cell;

@@ -127,8 +127,8 @@ impl Postings {
         let terms = side.terms;
         let mut rows = Rows::new(change, terms.fixed.len() + terms.dates.len());
         let mut values = Present::default();
+        terms.present.iter().for_each(|parameter| values.present(*parameter));
         for fixed in &terms.fixed {
-            values.present(fixed.parameter);
             rows.posting(fixed.parameter, &[fixed.term()], &[]);
         }
         let updated = last_updated();

@@ -19,6 +19,8 @@ pub(crate) const TEXT_BYTES_MAX: usize = 512;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Terms {
     pub(crate) type_code: u16,
+    /// Every parameter that has a value, even one that nothing finds, such as a concept that is only a text.
+    pub(crate) present: Vec<u16>,
     pub(crate) fixed: Vec<Fixed>,
     pub(crate) dates: Vec<(u16, u64, u64)>,
     pub(crate) numbers: Vec<(u16, NumberCode)>,
@@ -83,6 +85,7 @@ impl Terms {
             recent: Vec::with_capacity(RECENT_MAX),
             terms: Self {
                 type_code,
+                present: Vec::with_capacity(32),
                 fixed: Vec::with_capacity(32),
                 dates: Vec::new(),
                 numbers: Vec::new(),
@@ -92,6 +95,8 @@ impl Terms {
         };
         fhir::search::extract(resource, &mut |parameter, term| coder.add(parameter, term));
         let mut terms = coder.terms;
+        terms.present.sort_unstable();
+        terms.present.dedup();
         terms.fixed.sort_unstable();
         terms.fixed.dedup();
         terms.dates.sort_unstable();
@@ -132,6 +137,9 @@ impl Coder<'_> {
         let id = parameter.id;
         if matches!(parameter.code, "_id" | "_lastUpdated") {
             return; // ids are looked up; the time of the commit comes from the committer
+        }
+        if self.terms.present.last() != Some(&id) {
+            self.terms.present.push(id);
         }
         match term {
             Term::String(text) => {

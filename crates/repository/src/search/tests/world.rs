@@ -1,0 +1,207 @@
+//! A store in memory: resources go in as the applier would put them, searches run as `Access` would run them.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use fhir::json::Value;
+use fhir::search::patient_compartment;
+use fhir::search::query::{self, Query};
+use storage::clock::SeededRandom;
+use storage::engine::{Batch, Engine, KeyRange, MemoryEngine, Reader, Space};
+use storage::fault::FaultDisk;
+use storage::keys::{KeyRing, RootKey, TenantId};
+
+use crate::layout;
+use crate::search::{
+    Bounds, Codes, Dictionaries, Indexed, Matches, Postings, Search, SearchError, SearchLimits, TermChange,
+    Terms,
+};
+
+pub(super) const TENANT: u32 = 1;
+pub(super) const NOW_MS: i64 = 1_700_000_000_000;
+
+/// A resource as it stands.
+#[derive(Clone)]
+pub(super) struct Stored {
+    pub(super) number: u64,
+    pub(super) resource: Value,
+    pub(super) updated_ms: i64,
+}
+
+pub(super) struct World {
+    pub(super) engine: MemoryEngine,
+    pub(super) codes: Codes,
+    pub(super) dictionaries: Arc<Dictionaries>,
+    postings: Postings,
+    pub(super) ids: HashMap<(u16, String), u64>,
+    /// By type and id.
+    pub(super) stored: BTreeMap<(String, String), Stored>,
+    pub(super) limits: SearchLimits,
+}
+
+pub(super) fn ring() -> Arc<KeyRing> {
+    static RING: OnceLock<Arc<KeyRing>> = OnceLock::new();
+    Arc::clone(RING.get_or_init(|| {
+        let random = Arc::new(SeededRandom::new(7));
+        let root = RootKey::generate(random.as_ref());
+        let disk = Arc::new(FaultDisk::new(7));
+        Arc::new(KeyRing::create(disk, Path::new("/keys"), root, random).unwrap())
+    }))
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let dictionaries = Arc::new(Dictionaries::new(ring()));
+        Self {
+            engine: MemoryEngine::new(layout::SPACES).unwrap(),
+            codes: Codes::new(ring().index_key(TenantId(TENANT)).unwrap()),
+            postings: Postings::new(Arc::clone(&dictionaries)),
+            dictionaries,
+            ids: HashMap::new(),
+            stored: BTreeMap::new(),
+            limits: SearchLimits { steps_max: 50_000_000, ..SearchLimits::default() },
+        }
+    }
+
+    /// The number of an id, a new one if need be.
+    pub(super) fn number(&mut self, type_code: u16, id: &str) -> u64 {
+        let next = self.ids.len() as u64 + 1;
+        *self.ids.entry((type_code, id.to_owned())).or_insert(next)
+    }
+
+    pub(super) fn put(&mut self, resource: Value, updated_ms: i64) {
+        let kind = resource.resource_type().unwrap().to_owned();
+        let id = resource.get("id").unwrap().as_str().unwrap().to_owned();
+        self.change(&kind, &id, Some((resource, updated_ms)));
+    }
+
+    pub(super) fn delete(&mut self, kind: &str, id: &str) {
+        self.change(kind, id, None);
+    }
+
+    fn change(&mut self, kind: &str, id: &str, new: Option<(Value, i64)>) {
+        let type_code = layout::type_code(kind).unwrap();
+        let number = self.number(type_code, id);
+        let key = (kind.to_owned(), id.to_owned());
+        let old = self.stored.get(&key).cloned();
+        let mut prepare = |resource: &Value| {
+            let patients: Vec<u64> = patient_compartment(resource)
+                .iter()
+                .map(|patient| self.number(layout::type_code("Patient").unwrap(), patient))
+                .collect();
+            (Terms::prepare(&self.codes, type_code, resource), patients)
+        };
+        let before = old.as_ref().map(|old| (prepare(&old.resource), old.updated_ms));
+        let after = new.as_ref().map(|(resource, updated_ms)| (prepare(resource), *updated_ms));
+        let indexed = |side: &Option<((Terms, Vec<u64>), i64)>| -> Option<Indexed<'static>> {
+            // Tests may leak: the borrow checker need not follow two optional tuples here.
+            side.clone().map(|((terms, patients), updated_ms)| Indexed {
+                terms: Box::leak(Box::new(terms)),
+                updated_ms,
+                patients: Box::leak(patients.into_boxed_slice()),
+            })
+        };
+        let change = TermChange {
+            tenant: TENANT,
+            codes: &self.codes,
+            type_code,
+            number,
+            old: indexed(&before),
+            new: indexed(&after),
+        };
+        let mut batch = Batch::new();
+        let ids = &mut self.ids;
+        let mut number_of = |type_code: u16, id: &str| -> Result<u64, SearchError> {
+            let next = ids.len() as u64 + 1;
+            Ok(*ids.entry((type_code, id.to_owned())).or_insert(next))
+        };
+        self.postings.replace(&self.engine, &mut batch, &change, &mut number_of).unwrap();
+        self.postings.finish(&self.engine, &mut batch).unwrap();
+        self.engine.write(batch).unwrap();
+        match new {
+            Some((resource, updated_ms)) => {
+                self.stored.insert(key, Stored { number, resource, updated_ms });
+            }
+            None => {
+                self.stored.remove(&key);
+            }
+        }
+    }
+
+    /// A world that got only the resources that stand now, each once, with the numbers and texts of this one.
+    pub(super) fn rebuilt(&self) -> Self {
+        let mut fresh = Self::new();
+        let mut batch = Batch::new();
+        for (key, value) in self.rows(layout::DICTIONARY) {
+            batch.put(layout::DICTIONARY, key, value);
+        }
+        fresh.engine.write(batch).unwrap();
+        fresh.ids = self.ids.clone();
+        for stored in self.stored.values() {
+            fresh.put(stored.resource.clone(), stored.updated_ms);
+        }
+        fresh
+    }
+
+    pub(super) fn rows(&self, space: Space) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let scan = self.engine.scan(space, KeyRange::all(), storage::engine::Direction::Forward);
+        scan.map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())).unwrap()).collect()
+    }
+
+    pub(super) fn query(resource_type: &str, pairs: &[(String, String)]) -> Query {
+        query::parse(resource_type, pairs, false, &query::Limits::default())
+            .unwrap_or_else(|issues| panic!("{resource_type}? {pairs:?}: {issues:?}"))
+    }
+
+    pub(super) fn run(&self, query: &Query, bounds: &Bounds) -> Result<Matches, SearchError> {
+        self.look(bounds, |search| search.run(query, ring().as_ref(), b"caller"))
+    }
+
+    /// Calls `work` with a search on a snapshot.
+    pub(super) fn look<T>(&self, bounds: &Bounds, work: impl FnOnce(&Search<'_>) -> T) -> T {
+        let snapshot = self.engine.snapshot();
+        let ids = |type_code: u16, id: &str| Ok(self.ids.get(&(type_code, id.to_owned())).copied());
+        let search = Search {
+            reader: snapshot.as_ref(),
+            newest: &self.engine,
+            tenant: TENANT,
+            codes: &self.codes,
+            dictionaries: &self.dictionaries,
+            ids: &ids,
+            bounds,
+            limits: &self.limits,
+            now_ms: NOW_MS,
+            base: Some("https://ward.example/fhir"),
+            steps: Cell::new(0),
+        };
+        work(&search)
+    }
+
+    /// The numbers of all matches in order, page by page; checks the pages on the way.
+    pub(super) fn all(&self, query: &Query, bounds: &Bounds) -> Vec<u64> {
+        let mut query = query.clone();
+        let mut numbers = Vec::new();
+        let mut pages: Vec<Matches> = Vec::new();
+        loop {
+            let page = self.run(&query, bounds).unwrap();
+            numbers.extend(page.matches.iter().map(|found| found.number));
+            let next = page.links.next.clone();
+            if let (Some(before), Some(crate::search::Previous::Page(token))) =
+                (pages.last(), &page.links.previous)
+            {
+                let mut back = query.clone();
+                back.cursor = Some(token.clone());
+                assert_eq!(self.run(&back, bounds).unwrap().matches, before.matches, "the page before");
+            }
+            assert_eq!(page.links.previous.is_some(), !pages.is_empty());
+            pages.push(page);
+            match next {
+                Some(token) => query.cursor = Some(token),
+                None => return numbers,
+            }
+            assert!(pages.len() < 10_000, "pages end");
+        }
+    }
+}
