@@ -86,7 +86,7 @@ impl Charset {
         Some(Self { switching: base.switching || names.next().is_some(), ..base })
     }
 
-    /// Whether every byte below 80 is the ASCII character, so that delimiters can be found before decoding.
+    /// Whether text in this set can be taken over as it is.
     pub(super) fn is_plain_utf8(&self) -> bool {
         !self.switching && self.base == Base::Encoding(UTF_8)
     }

@@ -12,9 +12,11 @@
 pub mod ack;
 pub mod batch;
 mod charset;
+mod decode;
 mod delimiters;
 mod escape;
 mod header;
+mod index;
 mod iso2022;
 mod leaves;
 mod location;

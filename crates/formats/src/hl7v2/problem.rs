@@ -3,6 +3,10 @@
 use std::fmt;
 
 use super::location::{Location, SegmentName};
+use super::message::Message;
+
+/// How many problems are listed; then one [`ProblemKind::MoreProblems`] closes the list.
+const PROBLEMS_MAX: usize = 100;
 
 /// Why a message could not be read at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -150,4 +154,58 @@ impl fmt::Display for Problem {
             None => write!(formatter, "{} (offset {})", self.kind, self.offset),
         }
     }
+}
+
+/// Problems as they are found, with their number bounded.
+#[derive(Default)]
+pub(super) struct Problems {
+    list: Vec<(ProblemKind, usize)>,
+}
+
+impl Problems {
+    pub(super) fn add(&mut self, kind: ProblemKind, offset: usize) {
+        match self.list.len() {
+            length if length < PROBLEMS_MAX => self.list.push((kind, offset)),
+            PROBLEMS_MAX => self.list.push((ProblemKind::MoreProblems, offset)),
+            _ => {}
+        }
+    }
+
+    pub(super) fn undecodable(&mut self, offset: usize, count: usize) {
+        self.add(ProblemKind::UndecodableBytes { count }, offset);
+    }
+
+    /// Moves every place to the front, after `count` bytes there were cut off.
+    pub(super) fn move_back(&mut self, count: usize) {
+        for (_, offset) in &mut self.list {
+            *offset = offset.saturating_sub(count);
+        }
+    }
+
+    /// Looks up the places.
+    pub(super) fn finish(mut self, message: &Message) -> Vec<Problem> {
+        self.list.sort_by_key(|(kind, offset)| (*kind == ProblemKind::MoreProblems, *offset));
+        let header = message.segments.first();
+        let place = |(kind, offset): (ProblemKind, usize)| {
+            let location = match kind {
+                ProblemKind::MoreProblems | ProblemKind::JunkBeforeHeader => None,
+                ProblemKind::UnknownCharset => {
+                    header.map(|span| Location { field: 18, ..Location::of_segment(span.name, 1) })
+                }
+                _ => place_of(message, offset),
+            };
+            Problem { kind, location, offset }
+        };
+        self.list.into_iter().map(place).collect()
+    }
+}
+
+/// The segment and field at an offset.
+fn place_of(message: &Message, offset: usize) -> Option<Location> {
+    let index = message.segments.partition_point(|span| span.start as usize <= offset).checked_sub(1)?;
+    let span = message.segments.get(index)?;
+    let fields = message.fields.get(span.fields_start as usize..span.fields_end as usize)?;
+    let before = fields.partition_point(|start| *start as usize <= offset);
+    let field = u32::try_from(before).unwrap_or(u32::MAX) + u32::from(span.is_header && before > 0);
+    Some(Location { field, ..Location::of_segment(span.name, span.occurrence) })
 }

@@ -78,6 +78,7 @@ fn a_message_that_says_ascii_and_is_not_is_reported() {
     assert_eq!(codes(&parsed), ["not-ascii"]);
     assert_eq!(parsed.problems[0].location.unwrap().to_string(), "PID-5");
     assert_eq!(parsed.message.get("PID-5").unwrap(), "Ü");
+    assert_eq!(write(&parsed.message), [header("ASCII").as_slice(), "Ü\r".as_bytes()].concat());
 }
 
 #[test]

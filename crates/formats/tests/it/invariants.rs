@@ -59,7 +59,8 @@ fn check_views(message: &Message) {
 
 /// Parsing what was written gives the same segments, where the character set can write all that was read.
 fn check_written(message: &Message, options: &ParseOptions) {
-    if message.charset() != Charset::UTF_8 || message.header(18).is_some() {
+    let names_charset = message.segment("MSH").is_some_and(|header| header.field(18).is_some());
+    if message.charset() != Charset::UTF_8 || names_charset {
         return;
     }
     let bytes = write(message);
