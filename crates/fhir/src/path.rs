@@ -118,6 +118,8 @@ pub struct Context {
     pub now: Option<(i64, i16)>,
     /// Values for `%name`. `%resource`, `%rootResource`, `%context` and the code systems' names are always there.
     pub variables: Vec<(String, Vec<Item<'static>>)>,
+    /// Whether a name that its type does not have is an error; otherwise it is empty.
+    pub strict: bool,
     /// The bounds.
     pub bounds: Bounds,
 }

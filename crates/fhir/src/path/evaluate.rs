@@ -35,6 +35,8 @@ pub(super) struct Scope<'s, 'a> {
 /// Remembered by a [`Member`] for "the type itself" and for "no such child".
 const SELF: u32 = u32::MAX - 1;
 const NONE: u32 = u32::MAX - 2;
+/// Remembered for a choice's JSON name (`valueQuantity`), which is no name in FHIRPath.
+const CHOICE: u32 = u32::MAX - 3;
 
 impl<'a, 'c> Evaluator<'a, 'c> {
     pub(super) fn new(resource: &'a Value, context: &'c Context) -> Self {
@@ -186,7 +188,15 @@ impl<'a, 'c> Evaluator<'a, 'c> {
         };
         match found {
             SELF => out.push(item.clone()),
+            NONE if self.context.strict => {
+                return Err(evaluation("a name of the expression is unknown on the type it is applied to"));
+            }
             NONE => {}
+            CHOICE => {
+                return Err(evaluation(
+                    "a choice is named without its type in FHIRPath: `value`, not `valueQuantity`",
+                ));
+            }
             index => {
                 if let Some(child) = node.ty.child_at(index) {
                     for variant in &child.variants {
@@ -239,12 +249,19 @@ impl<'a, 'c> Evaluator<'a, 'c> {
                 _ => Err(evaluation("`is` takes a single item")),
             };
         }
-        // `as` is no stricter than `ofType`: R4's own search expressions apply it to collections.
-        match input {
-            Items::Many(items) => {
-                Ok(items.into_iter().filter(|item| is_type(item, name)).collect::<Vec<_>>().into())
+        // A primitive is cast to its own type only: a `code` is a `string`, but `as(string)` does not find it.
+        let fits = |item: &Item<'a>| match item {
+            Item::Node(node) if node.ty.primitive.is_some() => {
+                is_type(item, name) && node.ty.name == name.name
             }
-            Items::One(item) if is_type(&item, name) => Ok(Items::One(item)),
+            item => is_type(item, name),
+        };
+        match input {
+            Items::Many(items) if operator == TypeOperator::OfType || items.len() < 2 => {
+                Ok(items.into_iter().filter(fits).collect::<Vec<_>>().into())
+            }
+            Items::Many(_) => Err(evaluation("`as` takes a single item; `ofType` takes several")),
+            Items::One(item) if fits(&item) => Ok(Items::One(item)),
             _ => Ok(Items::Empty),
         }
     }
@@ -305,7 +322,11 @@ impl<'a, 'c> Evaluator<'a, 'c> {
 
 fn look_up(ty: &TypeInfo, name: &str, may_be_type: bool) -> u32 {
     let capital = name.starts_with(|c: char| c.is_ascii_uppercase());
-    if may_be_type && capital && ty.is_subtype_of(name) { SELF } else { ty.child_index(name).unwrap_or(NONE) }
+    if may_be_type && capital && ty.is_subtype_of(name) {
+        return SELF;
+    }
+    let is_choice = || ty.definition.property(name).is_some();
+    ty.child_index(name).unwrap_or_else(|| if is_choice() { CHOICE } else { NONE })
 }
 
 fn push_node<'a>(value: &'a Value, companion: Option<&'a Value>, ty: &'static TypeInfo, out: &mut Items<'a>) {
@@ -349,7 +370,8 @@ const SYSTEM_TYPES: [&str; 10] =
 
 fn check_type(name: &TypeName) -> Result<()> {
     let known = match name.namespace.as_deref() {
-        Some("System") => SYSTEM_TYPES.contains(&name.name.as_str()),
+        // Nothing is of a System type that does not exist; that is no error.
+        Some("System") => true,
         Some("FHIR") => model::type_info(&name.name).is_some(),
         None => SYSTEM_TYPES.contains(&name.name.as_str()) || model::type_info(&name.name).is_some(),
         Some(_) => false,

@@ -309,8 +309,9 @@ fn shifted<'a>(moment: &Item<'a>, span: &Quantity<'a>, back: bool) -> Result<Opt
     };
     let mut value = if back { -span.value } else { span.value };
     let unit = match unit {
-        // Fractions of a second count; of anything longer they are dropped.
-        CalendarUnit::Millisecond(width @ (1 | 1000)) => {
+        // Fractions of a calendar second count; of anything longer they are dropped, and of UCUM's `s` too, as the
+        // official suite has it.
+        CalendarUnit::Millisecond(width @ (1 | 1000)) if span.is_calendar || width == 1 => {
             value = value.checked_mul(Decimal::from(width)).unwrap_or_default();
             CalendarUnit::Millisecond(1)
         }

@@ -77,11 +77,6 @@ impl Date {
         (day > 0 && i64::from(day) <= most).then_some((date, rest))
     }
 
-    /// How many parts are given: 1-3.
-    fn precision(self) -> u8 {
-        1 + u8::from(self.month.is_some()) + u8::from(self.day.is_some())
-    }
-
     fn parts(self) -> [Option<i64>; 3] {
         [Some(self.year.into()), self.month.map(Into::into), self.day.map(Into::into)]
     }
@@ -343,16 +338,6 @@ impl DateTime {
             time: Some(Time::from_milliseconds(total, time)?),
             offset_min: self.offset_min,
         })
-    }
-
-    /// How many parts are given, seconds and milliseconds apart: 1-7.
-    pub(crate) fn precision(self) -> u8 {
-        self.date.precision()
-            + self.time.map_or(0, |time| {
-                1 + u8::from(time.minute.is_some())
-                    + u8::from(time.second.is_some())
-                    + u8::from(time.millisecond.is_some())
-            })
     }
 }
 

@@ -10,4 +10,7 @@
 
 mod corpus;
 mod every_type;
+mod fhirpath_suite;
+mod speed;
 mod validation;
+mod xml;

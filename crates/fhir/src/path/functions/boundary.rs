@@ -144,9 +144,11 @@ fn moment_boundary<'a>(moment: DateTime, digits: i64, high: bool) -> Option<Item
         return Some(Item::DateTime(DateTime { date, time: None, offset_min: None }));
     }
     let zone = if high { LATEST_ZONE_MIN } else { EARLIEST_ZONE_MIN };
+    // FHIR has no times without minutes: `T08` is `T08:00`.
+    let time = moment.time.map(|time| Time { minute: time.minute.or(Some(0)), ..time });
     Some(Item::DateTime(DateTime {
         date: fill_date(moment.date, high)?,
-        time: Some(cut_time(fill_time(moment.time, high), digits - 8)?),
+        time: Some(cut_time(fill_time(time, high), digits - 8)?),
         offset_min: Some(moment.offset_min.unwrap_or(zone)),
     }))
 }

@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use super::super::collection::Items;
-use super::super::evaluate::{Result, Scope, collect, evaluation};
+use super::super::evaluate::{Result, Scope, collect, evaluation, system};
 use super::super::function::Function as F;
 use super::super::item::Item;
 use super::super::operators::{equal, order};
@@ -104,7 +104,9 @@ fn any<'a>(call: &Call<'_, '_, 'a, '_>, criterion: &'a Expr, wanted: bool) -> Re
 /// `allTrue` and its kin: over the truth values of the items.
 fn quantified<'a>(call: &Call<'_, '_, 'a, '_>, wanted: bool, all: bool) -> Result<Items<'a>> {
     for item in call.input.as_slice() {
-        let Some(value) = call.evaluator.boolean(&Items::One(item.clone()))? else { continue };
+        let Item::Boolean(value) = *system(item) else {
+            return Err(evaluation("a collection of truth values is expected"));
+        };
         if (value == wanted) != all {
             return Ok((!all).into());
         }
@@ -241,8 +243,9 @@ fn sort<'a>(call: Call<'_, '_, 'a, '_>) -> Result<Items<'a>> {
         for (at, (left, right)) in left.iter().zip(right).enumerate() {
             let ordering = match (left.as_slice(), right.as_slice()) {
                 ([], []) => Ordering::Equal,
-                ([], _) => Ordering::Less,
-                (_, []) => Ordering::Greater,
+                // First in either direction.
+                ([], _) => return Ordering::Less,
+                (_, []) => return Ordering::Greater,
                 ([left, ..], [right, ..]) => match order(left, right) {
                     Ok(ordering) => ordering.unwrap_or(Ordering::Equal),
                     Err(error) => {

@@ -237,12 +237,27 @@ fn unescape(text: &str, format: &str) -> Result<String> {
             .replace("&quot;", "\"")
             .replace("&#39;", "'")
             .replace("&amp;", "&")),
-        "json" => {
-            let quoted = format!("\"{text}\"");
-            let read = crate::json::parse(quoted.as_bytes(), &crate::json::Limits::default());
-            let value = read.map_err(|_| evaluation("the text is not escaped as JSON"))?;
-            Ok(value.as_str().unwrap_or_default().to_owned())
-        }
+        // Bare quotes are let through: only the escapes are undone.
+        "json" => unescape_json(text).ok_or_else(|| evaluation("the text is not escaped as JSON")),
         _ => Err(evaluation("the format must be `html` or `json`")),
     }
+}
+
+fn unescape_json(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        // As long as it is needed: two for a simple escape, six for `\u`, twelve for a pair of them.
+        let lengths: &[usize] = if after.starts_with('u') { &[5, 11] } else { &[1] };
+        let (length, value) = lengths.iter().find_map(|length| {
+            let quoted = format!("\"\\{}\"", after.get(..*length)?);
+            let value = crate::json::parse(quoted.as_bytes(), &crate::json::Limits::default()).ok()?;
+            Some((*length, value))
+        })?;
+        out.push_str(value.as_str()?);
+        rest = after.get(length..)?;
+    }
+    out.push_str(rest);
+    Some(out)
 }
