@@ -217,10 +217,12 @@ impl Story {
         story.register();
         story.visit();
         story.merge();
-        story.clinic();
-        if story.random.chance(35) {
-            story.pass(1_000, 20_000);
-            story.visit();
+        if story.person.deceased.is_none() {
+            story.clinic();
+            if story.random.chance(35) {
+                story.pass(1_000, 20_000);
+                story.visit();
+            }
         }
         story.repeat_some();
         story

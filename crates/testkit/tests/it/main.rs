@@ -97,6 +97,22 @@ fn every_kind_of_outcome_occurs() {
 }
 
 #[test]
+fn some_updates_clear_a_field() {
+    let hospital = Hospital::new(6, 100);
+    let clearing = hospital.deliveries().iter().filter(|delivery| delivery.about == "A08").any(|delivery| {
+        let parsed = parse(delivery.payload.bytes(), &ParseOptions::default());
+        parsed.is_ok_and(|parsed| {
+            parsed
+                .message
+                .segment("PID")
+                .and_then(|patient| patient.field(13))
+                .is_some_and(|field| field.is_null())
+        })
+    });
+    assert!(clearing);
+}
+
+#[test]
 fn a_duplicate_follows_its_original_and_equals_it() {
     let hospital = hospital();
     let mut seen = HashSet::new();
