@@ -70,7 +70,14 @@ fn every_message_of_the_corpus_is_mapped_soundly_or_refused_clearly() {
                 leaves[2] + report.ignored.len(),
             ];
             for entry in &report.unmapped {
-                let place = format!("{}-{} {}", entry.location.segment, entry.location.field, entry.reason);
+                let place = format!(
+                    "{}-{}.{}.{} {}",
+                    entry.location.segment,
+                    entry.location.field,
+                    entry.location.component,
+                    entry.location.subcomponent,
+                    entry.reason
+                );
                 *unmapped.entry(place).or_default() += 1;
             }
             let again = map(&parsed.message, &source).unwrap();

@@ -9,5 +9,7 @@
 )]
 
 mod corpus;
+mod facts_events;
+mod facts_values;
 mod patient;
 mod support;
