@@ -232,7 +232,7 @@ fn update(joined: &mut Object, wanted: &Object, intent: &Intent) {
         if name == "link" || (is_replaced && name == "active" && resource_type == "Patient") {
             continue;
         }
-        if intent.defaults.iter().any(|default| *default == name) && joined.contains_key(name) {
+        if intent.defaults.contains(&name) && joined.contains_key(name) {
             continue;
         }
         remove_choice(joined, name);

@@ -54,7 +54,7 @@ impl Stamp {
         if !all_digits(digits) || !all_digits(fraction) || (!fraction.is_empty() && digits.len() != 14) {
             return None;
         }
-        if digits.len() % 2 != 0 || !(4..=14).contains(&digits.len()) {
+        if !digits.len().is_multiple_of(2) || !(4..=14).contains(&digits.len()) {
             return None;
         }
         let two = |at: usize| digits.get(at..at + 2).and_then(|pair| pair.parse::<i8>().ok());
@@ -66,10 +66,8 @@ impl Stamp {
         if year == 0 {
             return None;
         }
-        let clock = match two(8).filter(|_| day.is_some()) {
-            Some(hour) => Some((hour, two(10).unwrap_or(0), two(12).unwrap_or(0))),
-            None => None,
-        };
+        let hour = two(8).filter(|_| day.is_some());
+        let clock = hour.map(|hour| (hour, two(10).unwrap_or(0), two(12).unwrap_or(0)));
         if clock.is_some_and(|(hour, minute, second)| hour > 23 || minute > 59 || second > 59) {
             return None;
         }

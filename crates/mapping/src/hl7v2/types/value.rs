@@ -235,7 +235,7 @@ fn content_type(node: &Node<'_, '_>, kind_at: u32, subtype_at: u32) -> Option<Co
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'+'))
     };
     if kind.contains('/') && !kind.contains(char::is_whitespace) {
-        return Some(kind.to_ascii_lowercase().into());
+        return Some(kind.to_ascii_lowercase());
     }
     let kind = kind.to_ascii_lowercase();
     subtype
@@ -264,14 +264,15 @@ fn base64_checked(text: &str) -> Option<CompactString> {
     let bare: CompactString = text.chars().filter(|character| !character.is_whitespace()).collect();
     let body = bare.trim_end_matches('=');
     let padding = bare.len() - body.len();
-    let fits = bare.len() % 4 == 0 && padding <= 2 && body.bytes().all(|byte| BASE64.contains(&byte));
+    let fits =
+        bare.len().is_multiple_of(4) && padding <= 2 && body.bytes().all(|byte| BASE64.contains(&byte));
     (fits && !bare.is_empty()).then_some(bare)
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.chars().filter(|character| !character.is_whitespace()).map(|digit| digit.to_digit(16));
     let digits = digits.collect::<Option<Vec<u32>>>()?;
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     digits
