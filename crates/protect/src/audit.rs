@@ -13,10 +13,19 @@ use storage::keys::KeyError;
 use storage::seal::SealError;
 
 mod event;
+mod list;
 mod log;
+mod merkle;
+mod note;
+mod rows;
+mod tiles;
+mod verify;
 
 pub use event::{Action, Entity, Event, Outcome};
-pub use log::{AuditLog, AuditOptions, Filter, Receipt};
+pub use list::{Filter, list};
+pub use log::{AuditLog, AuditOptions, Receipt};
+pub use note::{Checkpoint, NoteError, NoteKey};
+pub use verify::{Problem, Report, verify};
 
 /// Why the audit log cannot go on. A caller that cannot record must not show anything.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +54,12 @@ pub enum AuditError {
     /// Another process writes this audit log.
     #[error("another process has the audit log open")]
     Locked,
+    /// A row that was signed for does not read.
+    #[error("row {index} of the audit log is damaged")]
+    Damaged {
+        /// The row.
+        index: u64,
+    },
     /// The keys are not to be had.
     #[error("the keys of the audit log are not to be had")]
     Key(#[from] KeyError),
