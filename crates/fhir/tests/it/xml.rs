@@ -89,7 +89,11 @@ impl Reader<'_> {
             children: Vec::new(),
             raw: String::new(),
         };
-        while !closed {
+        if closed {
+            self.text[start..self.at].clone_into(&mut element.raw);
+            return element;
+        }
+        loop {
             let rest = &self.text[self.at..];
             if let Some(data) = rest.strip_prefix("<![CDATA[") {
                 let end = data.find("]]>").unwrap();

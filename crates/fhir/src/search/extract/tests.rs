@@ -229,3 +229,54 @@ proptest! {
         let _ = patient_compartment(&body);
     }
 }
+
+/// Every resource of the sample bundles; nothing, with a line that says so, where the shared folder is absent.
+fn sample_resources() -> Vec<Value> {
+    use std::io::Read;
+    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into();
+    let folder =
+        std::env::var_os("WARD_SHARED").map_or_else(beside, std::path::PathBuf::from).join("corpus/fhir");
+    let mut resources = Vec::new();
+    for name in ["synthea-2024-r4.bundles.ndjson.gz", "smart-r4.bundles.ndjson.gz"] {
+        let Ok(file) = std::fs::File::open(folder.join(name)) else {
+            eprintln!("skipped: 1 corpus checks, shared folder absent");
+            continue;
+        };
+        let mut text = String::new();
+        flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap();
+        for line in text.lines() {
+            let bundle = parse(line.as_bytes(), &Limits::default()).unwrap();
+            let entries = bundle.get("entry").map_or(&[][..], Value::elements);
+            resources.extend(entries.iter().filter_map(|entry| entry.get("resource")).cloned());
+        }
+    }
+    resources
+}
+
+#[test]
+fn plain_paths_find_what_the_evaluator_finds() {
+    let (mut compared, mut terms) = (0_usize, 0_usize);
+    // All of them agree; every seventeenth is enough to notice when they stop.
+    for resource in sample_resources().iter().step_by(17) {
+        let Some(registry) = resource.resource_type().and_then(type_registry) else { continue };
+        for entry in &registry.plan().entries {
+            let Reader::Routes(_) = entry.reader else { continue };
+            let expression = Expression::parse(entry.parameter.expression).unwrap();
+            // `as` on several items is an error there, and meant as a filter in these expressions.
+            if expression.evaluate(resource, &Context::default()).is_err() {
+                continue;
+            }
+            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            entry.read(resource, &mut |term| ours.push(show(&term)));
+            general(&expression, entry.parameter.kind, resource, &mut |term| theirs.push(show(&term)));
+            compared += 1;
+            terms += ours.len();
+            for found in [&mut ours, &mut theirs] {
+                found.sort_unstable();
+                found.dedup();
+            }
+            assert_eq!(ours, theirs, "{:?}", entry.parameter);
+        }
+    }
+    eprintln!("compared {compared} readings with {terms} terms");
+}
