@@ -23,6 +23,7 @@ pub const SPACES: &[SpaceSpec] = &[
     SpaceSpec { name: "stats", used_for: SpaceUse::Counters },
     SpaceSpec { name: "message", used_for: SpaceUse::Lookup },
     SpaceSpec { name: "patient_key", used_for: SpaceUse::Lookup },
+    SpaceSpec { name: "member", used_for: SpaceUse::Lookup },
 ];
 
 /// The log position that the index stands at, and the allocation counters.
@@ -47,6 +48,8 @@ pub const STATS: Space = Space(8);
 pub const MESSAGE: Space = Space(9);
 /// patient number -> id of the data key that seals this patient's compartment.
 pub const PATIENT_KEY: Space = Space(10);
+/// type, resource number -> member record: what search must know without the body. Only resources that are not deleted.
+pub const MEMBER: Space = Space(11);
 
 /// The length of the tenant and partition that every key begins with.
 pub const PREFIX_BYTES: usize = 6;
@@ -136,6 +139,11 @@ pub fn numbers_key() -> Vec<u8> {
 
 /// Key of a current version, in [`CURRENT`].
 pub fn current_key(tenant: u32, type_code: u16, number: u64) -> Vec<u8> {
+    Key::new(tenant).u16(type_code).u64(number).into_vec()
+}
+
+/// Key of a member record, in [`MEMBER`].
+pub fn member_key(tenant: u32, type_code: u16, number: u64) -> Vec<u8> {
     Key::new(tenant).u16(type_code).u64(number).into_vec()
 }
 

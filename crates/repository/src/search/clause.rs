@@ -86,9 +86,8 @@ impl Probe {
     pub(crate) fn header(&mut self, search: &Search<'_>) -> Result<Option<Header<'_>>, SearchError> {
         if self.record.is_none() {
             search.spend(1)?;
-            let key =
-                layout::posting_key(search.tenant, self.type_code, layout::MEMBERSHIP, &[], self.number);
-            self.record = Some(search.reader.get(layout::POSTING, &key)?);
+            let key = layout::member_key(search.tenant, self.type_code, self.number);
+            self.record = Some(search.reader.get(layout::MEMBER, &key)?);
         }
         Ok(self.record.as_ref().and_then(Option::as_ref).map(|record| Header::new(record)))
     }
@@ -316,8 +315,11 @@ impl Clause {
                 }
             }
             Self::Chain(chain) => {
+                let members = search.members(type_code)?;
                 for (target, clauses) in &chain.branches {
-                    count += search.estimate_all(*target, clauses, cap)?.saturating_mul(8);
+                    // Each target is referred to by its share of the resources.
+                    let share = members.checked_div(search.members(*target)?).unwrap_or(0).max(1);
+                    count += search.estimate_all(*target, clauses, cap)?.saturating_mul(share);
                 }
             }
             Self::Has(has) => count = search.estimate_all(has.source, &has.clauses, cap)?.saturating_mul(2),

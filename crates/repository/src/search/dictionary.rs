@@ -141,18 +141,17 @@ impl std::fmt::Debug for NewTexts {
 }
 
 impl NewTexts {
-    /// The number of a text, new if need be. Texts get numbers in the order in which they are asked for.
+    /// The number of a text (normalised, and as written), new if need be. Texts get numbers in the order in which they are asked for.
     pub(crate) fn number(
         &mut self,
         dictionaries: &Dictionaries,
         reader: &dyn Reader,
-        tenant: u32,
-        parameter: u16,
+        (tenant, parameter): (u32, u16),
+        normal: &str,
         raw: &str,
     ) -> Result<u32, SearchError> {
         let dictionary = dictionaries.get(reader, tenant, parameter)?;
-        let normal = normalise::string(raw);
-        if let Some(number) = dictionary.find(&normal, raw) {
+        if let Some(number) = dictionary.find(normal, raw) {
             return Ok(number);
         }
         let number = dictionary.add(normal, raw);
@@ -222,11 +221,11 @@ impl Dictionary {
         if state.young.is_empty() { None } else { state.young.get(&(normal.into(), raw.into())).copied() }
     }
 
-    fn add(&self, normal: String, raw: &str) -> u32 {
+    fn add(&self, normal: &str, raw: &str) -> u32 {
         let mut state = self.state.write();
         let number = state.count;
         state.count += 1;
-        state.young_normals.push(normal.as_str().into());
+        state.young_normals.push(normal.into());
         state.young.insert((normal.into(), raw.into()), number);
         if state.young.len() >= YOUNG_MAX {
             state.young_normals.clear();
@@ -426,7 +425,7 @@ mod tests {
         let dictionary = Dictionary::default();
         let raw = |number: u32| format!("Nàme {:05}", number.wrapping_mul(7919) % 100_000);
         for number in 0..20_000 {
-            assert_eq!(dictionary.add(normalise::string(&raw(number)), &raw(number)), number);
+            assert_eq!(dictionary.add(&normalise::string(&raw(number)), &raw(number)), number);
         }
         assert!(dictionary.state.read().runs.len() < 12);
         for number in (0..20_000).step_by(977) {

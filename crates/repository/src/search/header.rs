@@ -1,6 +1,6 @@
 //! The member record: what search must know of one resource without opening its body.
 //!
-//! Stands in the posting space under (type, parameter 0, resource number), so a scan of a type's members sees it. It lists
+//! Stands in the `member` space under type and resource number, so a scan of a type's members sees it. It lists
 //! the parameters that have a value, ascending by id, with all their ordered values (coded, see [`super::codes`]), texts (as
 //! term numbers) and local references (as target type and number). From it come sort keys, `:missing`, forward references
 //! for `_include` and chains, and the test of one candidate against a wide range.

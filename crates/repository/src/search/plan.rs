@@ -10,8 +10,11 @@ use super::stream::Stream;
 use super::{Search, SearchError};
 use crate::layout;
 
-/// Rows to which estimates count, one after the other, until one clause is known to be small.
-const ESTIMATE_TIERS: [u64; 3] = [64, 1024, 16_384];
+/// Rows counted at first: a clause with fewer drives without more ado.
+const FIRST_LOOK: u64 = 64;
+
+/// Rows counted at most.
+const COUNTED_MAX: u64 = 65_536;
 
 /// Who drives a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +109,8 @@ impl Search<'_> {
 
     /// Every resource of a type, ascending.
     pub(crate) fn everything(&self, type_code: u16, from: u64) -> Stream {
-        let prefix = self.posting_prefix(type_code, layout::MEMBERSHIP, &[]);
-        Stream::Term(self.term_scan(layout::POSTING, &prefix, from))
+        let prefix = layout::Key::new(self.tenant).u16(type_code);
+        Stream::Term(self.term_scan(layout::MEMBER, prefix.as_slice(), from))
     }
 
     /// How many resources pass, at most: the count of the rarest clause, up to `cap`.
@@ -133,31 +136,70 @@ impl Search<'_> {
     ) -> Result<Driver, SearchError> {
         let driving: Vec<(usize, &&Clause)> =
             clauses.iter().enumerate().filter(|(_, clause)| clause.drives()).collect();
-        match driving.as_slice() {
-            [] => return Ok(Driver::Everything),
-            [(at, only)] if only.is_lazy() => return Ok(Driver::Clause(*at, u64::MAX)),
+        let lazy = driving.iter().find(|(_, clause)| clause.is_lazy()).map(|(at, _)| *at);
+        match (driving.as_slice(), lazy) {
+            ([], _) => return Ok(Driver::Everything),
+            ([_], Some(at)) => return Ok(Driver::Clause(at, u64::MAX)),
             _ => {}
         }
-        let mut best = (u64::MAX, false, 0);
-        for cap in ESTIMATE_TIERS {
-            best = (u64::MAX, false, 0);
-            for (at, clause) in &driving {
-                let rows = clause.estimate(self, type_code, cap.min(best.0))?;
-                // Among equals a lazy clause is better; `false` sorts first.
-                best = best.min((rows, !clause.is_lazy(), *at));
-            }
-            if best.0 < cap {
-                break;
-            }
+        let first = self.rarest(type_code, &driving, FIRST_LOOK)?;
+        if first.0 < FIRST_LOOK {
+            return Ok(Driver::Clause(first.1, first.0));
         }
-        let (rows, gathers, at) = best;
-        if gathers && rows > 64 {
-            let members = self.members(type_code)?;
-            let look_at = need.saturating_mul(members).checked_div(rows).unwrap_or(members).min(members);
-            if look_at.saturating_mul(2) < rows {
-                return Ok(Driver::Everything);
-            }
+        // With a clause that gives its numbers one by one the page is soon full; without one, gathering has to be cheaper
+        // than looking at every resource until the page is full.
+        let members = self.members(type_code)?;
+        let worth = match lazy {
+            Some(_) => need.saturating_mul(16).clamp(FIRST_LOOK, COUNTED_MAX),
+            None => break_even(need, members),
+        };
+        let (rows, at) = self.rarest(type_code, &driving, worth)?;
+        if rows < worth {
+            return Ok(Driver::Clause(at, rows));
         }
-        Ok(Driver::Clause(at, rows))
+        match lazy {
+            Some(at) => Ok(Driver::Clause(at, rows)),
+            None if need == u64::MAX && members < self.limits.candidates_max as u64 / 2 => {
+                Ok(Driver::Clause(at, rows))
+            }
+            None => Ok(Driver::Everything),
+        }
     }
+
+    /// The clause with the fewest rows, counted up to `cap`, and its place.
+    fn rarest(
+        &self,
+        type_code: u16,
+        driving: &[(usize, &&Clause)],
+        cap: u64,
+    ) -> Result<(u64, usize), SearchError> {
+        let mut best = (cap, driving.first().map_or(0, |(at, _)| *at));
+        for (at, clause) in driving {
+            let rows = clause.estimate(self, type_code, best.0)?;
+            if rows < best.0 {
+                best = (rows, *at);
+            }
+        }
+        Ok(best)
+    }
+
+    /// Whether the clauses let so many resources through that walking in order, and dropping what does not pass, fills a
+    /// page sooner than sorting all that pass.
+    pub(crate) fn walking_pays(
+        &self,
+        type_code: u16,
+        clauses: &[&Clause],
+        need: u64,
+    ) -> Result<bool, SearchError> {
+        let cap = break_even(need, self.members(type_code)?);
+        let driving: Vec<(usize, &&Clause)> =
+            clauses.iter().enumerate().filter(|(_, clause)| clause.drives()).collect();
+        Ok(self.rarest(type_code, &driving, cap)?.0 >= cap)
+    }
+}
+
+/// The count of rows from which on looking at `members` resources one by one, until `need` of them pass, is cheaper than
+/// reading all rows: with `rows` rows it looks at `need * members / rows`, at about two steps each.
+fn break_even(need: u64, members: u64) -> u64 {
+    need.saturating_mul(2).saturating_mul(members).isqrt().clamp(FIRST_LOOK, COUNTED_MAX)
 }

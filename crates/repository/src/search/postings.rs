@@ -153,8 +153,14 @@ impl Postings {
         for (parameter, code) in &terms.numbers {
             values.number(*parameter, *code);
         }
-        for (parameter, text) in &terms.texts {
-            let term = self.new_texts.number(&self.dictionaries, engine, change.tenant, *parameter, text)?;
+        for (parameter, normal, raw) in &terms.texts {
+            let term = self.new_texts.number(
+                &self.dictionaries,
+                engine,
+                (change.tenant, *parameter),
+                normal,
+                raw,
+            )?;
             rows.posting(*parameter, &[&[kind::STRING], &term.to_be_bytes()], &[]);
             values.text(*parameter, term);
         }
@@ -166,7 +172,7 @@ impl Postings {
         for patient in side.patients {
             rows.compartment(*patient, layout::MEMBERSHIP, &[], &[]);
         }
-        rows.posting(layout::MEMBERSHIP, &[], &header::write(&values.finish()));
+        rows.member(&header::write(&values.finish()));
         Ok(rows)
     }
 }
@@ -251,6 +257,12 @@ impl Rows {
         self.finish(layout::POSTING, start, parameter, term, value);
     }
 
+    fn member(&mut self, record: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&self.posting_prefix);
+        self.end(layout::MEMBER, start, record);
+    }
+
     fn compartment(&mut self, patient: u64, parameter: u16, term: &[&[u8]], value: &[u8]) {
         let start = self.bytes.len();
         let (tenant, _) = self.posting_prefix.split_at(layout::PREFIX_BYTES);
@@ -263,6 +275,10 @@ impl Rows {
     fn finish(&mut self, space: Space, start: usize, parameter: u16, term: &[&[u8]], value: &[u8]) {
         self.bytes.extend_from_slice(&parameter.to_be_bytes());
         term.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        self.end(space, start, value);
+    }
+
+    fn end(&mut self, space: Space, start: usize, value: &[u8]) {
         self.bytes.extend_from_slice(&self.number.to_be_bytes());
         let middle = self.bytes.len();
         self.bytes.extend_from_slice(value);

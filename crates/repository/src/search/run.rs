@@ -213,18 +213,10 @@ impl Search<'_> {
         {
             return Ok(Strategy::AlongPatient(patient));
         }
-        let members = self.members(type_code)?;
-        let rows = match self.choose(type_code, clauses, u64::MAX)? {
-            Driver::Everything => members,
-            // A lone clause was not counted yet.
-            Driver::Clause(at, u64::MAX) => match clauses.get(at) {
-                Some(clause) => clause.estimate(self, type_code, TOTAL_ESTIMATE_CAP)?,
-                None => members,
-            },
-            Driver::Clause(_, rows) => rows,
-        };
-        let walked = need.saturating_mul(members) / rows.max(1);
-        Ok(if walked < rows { Strategy::AlongDates } else { Strategy::Sorted })
+        Ok(match self.walking_pays(type_code, clauses, need)? {
+            true => Strategy::AlongDates,
+            false => Strategy::Sorted,
+        })
     }
 
     /// The one patient in whose compartment all matches must lie, if a clause says so.
@@ -250,8 +242,8 @@ impl Search<'_> {
     }
 
     fn is_member(&self, type_code: u16, number: u64) -> Result<bool, SearchError> {
-        let key = layout::posting_key(self.tenant, type_code, layout::MEMBERSHIP, &[], number);
-        Ok(self.reader.contains(layout::POSTING, &key)?)
+        let key = layout::member_key(self.tenant, type_code, number);
+        Ok(self.reader.contains(layout::MEMBER, &key)?)
     }
 
     fn total(

@@ -5,7 +5,7 @@
 
 use compact_str::CompactString;
 use fhir::json::Value;
-use fhir::search::{Parameter, ReferenceTerm, Term};
+use fhir::search::{Parameter, ReferenceTerm, Term, normalise};
 
 use super::codes::{Codes, NumberCode, TERM_BYTES_MAX, kind};
 use crate::layout;
@@ -24,7 +24,8 @@ pub struct Terms {
     pub(crate) fixed: Vec<Fixed>,
     pub(crate) dates: Vec<(u16, u64, u64)>,
     pub(crate) numbers: Vec<(u16, NumberCode)>,
-    pub(crate) texts: Vec<(u16, CompactString)>,
+    /// Parameter, normalised text, text as written.
+    pub(crate) texts: Vec<(u16, CompactString, CompactString)>,
     pub(crate) references: Vec<(u16, Target)>,
 }
 
@@ -144,7 +145,8 @@ impl Coder<'_> {
         match term {
             Term::String(text) => {
                 if !text.is_empty() {
-                    self.terms.texts.push((id, CompactString::from(cut(&text))));
+                    let raw = cut(&text);
+                    self.terms.texts.push((id, normalise::string(raw).into(), raw.into()));
                 }
             }
             Term::Token { system, code, .. } => {

@@ -211,7 +211,7 @@ fn updates_and_deletes_leave_no_stale_row() {
     for seed in 300..300 + WORLDS {
         let (mut world, _) = world(seed);
         let fresh = world.rebuilt();
-        for space in [layout::POSTING, layout::COMPARTMENT] {
+        for space in [layout::POSTING, layout::COMPARTMENT, layout::MEMBER] {
             assert_eq!(world.rows(space), fresh.rows(space), "seed {seed}");
         }
         let counts = |world: &World| -> Vec<_> {
@@ -225,7 +225,9 @@ fn updates_and_deletes_leave_no_stale_row() {
         for (kind, id) in world.stored.keys().cloned().collect::<Vec<_>>() {
             world.delete(&kind, &id);
         }
-        assert!(world.rows(layout::POSTING).is_empty() && world.rows(layout::COMPARTMENT).is_empty());
+        for space in [layout::POSTING, layout::COMPARTMENT, layout::MEMBER] {
+            assert!(world.rows(space).is_empty());
+        }
     }
 }
 

@@ -99,7 +99,8 @@ impl Search<'_> {
             let mut walk = self.walk(type_code, first, patient, from)?;
             self.dated(type_code, clauses, keys, &mut walk, after, need, &mut places)?;
         }
-        if places.len() < need {
+        let dated_only = clauses.iter().any(|clause| dates_of(clause) == Some(first.parameter));
+        if places.len() < need && !dated_only {
             let without = Clause::Missing { parameter: first.parameter, missing: true };
             let clauses: Vec<&Clause> = clauses.iter().copied().chain([&without]).collect();
             let rest = need - places.len();
@@ -154,9 +155,8 @@ impl Search<'_> {
         places: &mut Vec<Place>,
     ) -> Result<(), SearchError> {
         let parameter = keys.first().map(|key| key.parameter);
-        let (same, others): (Vec<&Clause>, Vec<&Clause>) = clauses.iter().partition(
-            |clause| matches!(clause, Clause::Dates { parameter: own, .. } if Some(*own) == parameter),
-        );
+        let (same, others): (Vec<&Clause>, Vec<&Clause>) =
+            clauses.iter().partition(|clause| parameter.is_some() && dates_of(clause) == parameter);
         let tests: Vec<&[DateTest]> = same.iter().filter_map(|clause| tests(clause)).collect();
         let mut group: Vec<Place> = Vec::new();
         let mut group_low = None;
@@ -204,6 +204,14 @@ impl Search<'_> {
             }
         }
         Ok(true)
+    }
+}
+
+/// The parameter of a clause about dates.
+fn dates_of(clause: &Clause) -> Option<u16> {
+    match clause {
+        Clause::Dates { parameter, .. } => Some(*parameter),
+        _ => None,
     }
 }
 

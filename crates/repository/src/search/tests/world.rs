@@ -31,7 +31,7 @@ pub(super) struct Stored {
 }
 
 pub(super) struct World {
-    pub(super) engine: MemoryEngine,
+    pub(super) engine: Box<dyn Engine>,
     pub(super) codes: Codes,
     pub(super) dictionaries: Arc<Dictionaries>,
     postings: Postings,
@@ -53,9 +53,13 @@ pub(super) fn ring() -> Arc<KeyRing> {
 
 impl World {
     pub(super) fn new() -> Self {
+        Self::on(Box::new(MemoryEngine::new(layout::SPACES).unwrap()))
+    }
+
+    pub(super) fn on(engine: Box<dyn Engine>) -> Self {
         let dictionaries = Arc::new(Dictionaries::new(ring()));
         Self {
-            engine: MemoryEngine::new(layout::SPACES).unwrap(),
+            engine,
             codes: Codes::new(ring().index_key(TenantId(TENANT)).unwrap()),
             postings: Postings::new(Arc::clone(&dictionaries)),
             dictionaries,
@@ -117,8 +121,8 @@ impl World {
             let next = ids.len() as u64 + 1;
             Ok(*ids.entry((type_code, id.to_owned())).or_insert(next))
         };
-        self.postings.replace(&self.engine, &mut batch, &change, &mut number_of).unwrap();
-        self.postings.finish(&self.engine, &mut batch).unwrap();
+        self.postings.replace(self.engine.as_ref(), &mut batch, &change, &mut number_of).unwrap();
+        self.postings.finish(self.engine.as_ref(), &mut batch).unwrap();
         self.engine.write(batch).unwrap();
         match new {
             Some((resource, updated_ms)) => {
@@ -165,7 +169,7 @@ impl World {
         let ids = |type_code: u16, id: &str| Ok(self.ids.get(&(type_code, id.to_owned())).copied());
         let search = Search {
             reader: snapshot.as_ref(),
-            newest: &self.engine,
+            newest: self.engine.as_ref(),
             tenant: TENANT,
             codes: &self.codes,
             dictionaries: &self.dictionaries,
