@@ -158,7 +158,10 @@ pub(super) fn cut(disk: &dyn Disk, dir: &Path, first: u64, offset: u64) -> io::R
     if file.len()? != offset {
         file.set_len(offset)?;
     }
+    // The process before may have been stopped by a failed fsync: then header and name are seen, and yet not durable.
+    file.write_at(0, &header(first))?;
     file.sync()?;
+    disk.sync_dir(&folder(dir))?;
     Ok(file)
 }
 

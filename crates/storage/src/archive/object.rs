@@ -46,17 +46,16 @@ pub(super) fn seal(
     Ok(seal::seal(key, &[b"archive", digest.as_bytes()], &plain).into_bytes())
 }
 
+/// Note and content.
+type Opened = (Vec<u8>, Vec<u8>);
+
 /// Note and content; `None` if what opened has another shape.
-pub(super) fn open(
-    key: &DataKey,
-    digest: &Digest,
-    sealed: &[u8],
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, ArchiveError> {
+pub(super) fn open(key: &DataKey, digest: &Digest, sealed: &[u8]) -> Result<Option<Opened>, ArchiveError> {
     let plain = seal::open(key, &[b"archive", digest.as_bytes()], sealed)?;
     Ok(read(&plain))
 }
 
-fn read(plain: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+fn read(plain: &[u8]) -> Option<Opened> {
     let (length, rest) = plain.split_first_chunk::<4>()?;
     let (note, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
     let (&method, rest) = rest.split_first()?;

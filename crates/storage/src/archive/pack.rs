@@ -143,6 +143,7 @@ pub(super) fn open_all(disk: &dyn Disk, dir: &Path) -> Result<Found, ArchiveErro
         Some(number) => {
             let file = disk.open(&pack_path(dir, number), OpenMode::Write)?;
             let end = open_last(file.as_ref(), number, &mut objects)?;
+            disk.sync_dir(dir)?;
             (number, file, end)
         }
     };
@@ -190,8 +191,9 @@ fn open_last(file: &dyn File, number: u32, objects: &mut Vec<(Digest, Place)>) -
         tracing::warn!(pack = number, offset = end, "the torn tail of the archive is cut");
         file.set_len(end)?;
     }
-    // What stands here may have been written by a process that was killed before its fsync; from now on it is listed, and
-    // an object that is put again must not be told to be durable before it is.
+    // What stands here may have been written by a process that was killed before its fsync, or stopped by a failed one; from
+    // now on it is listed, and an object that is put again must not be told to be durable before it is.
+    file.write_at(0, &header(PACK_MAGIC, number))?;
     file.sync()?;
     Ok(end)
 }
