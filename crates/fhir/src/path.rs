@@ -5,6 +5,17 @@
 //! `resolve()` knows contained resources and the types that references name, and `memberOf` is refused. Everything is
 //! bounded by [`Bounds`], so an expression from outside can be evaluated on a resource from outside.
 //!
+//! ```
+//! use fhir::json::{self, Limits};
+//! use fhir::path::{Context, Expression, Item};
+//!
+//! let patient = br#"{"resourceType":"Patient","name":[{"use":"official","given":["Ann","Bea"]}]}"#;
+//! let patient = json::parse(patient, &Limits::default()).unwrap();
+//! let expression = Expression::parse("name.where(use = 'official').given.first()").unwrap();
+//! let items = expression.evaluate(&patient, &Context::default()).unwrap();
+//! assert!(matches!(&items[..], [Item::Node(given)] if given.value().as_str() == Some("Ann")));
+//! ```
+//!
 //! Source: FHIRPath N1 (ANSI/HL7 NMN1-2020), and FHIR R4 2.9 for what FHIR adds.
 
 mod collection;
@@ -103,10 +114,10 @@ impl Default for Bounds {
         Self {
             expression_bytes_max: 64 * 1024,
             tokens_max: 8192,
-            depth_max: 96,
+            depth_max: 64,
             steps_max: 10_000_000,
             items_max: 1_000_000,
-            text_bytes_max: 16 * 1024 * 1024,
+            text_bytes_max: 1024 * 1024,
         }
     }
 }

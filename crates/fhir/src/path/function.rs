@@ -138,3 +138,9 @@ impl Function {
         TABLE.iter().find(|row| row.1 == self).map_or("?", |row| row.0)
     }
 }
+
+/// The names of all functions.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.0)
+}

@@ -87,6 +87,10 @@ impl Date {
     }
 
     fn from_days(days: i64) -> Option<Self> {
+        // Far more than 9999 years either way; keeps the arithmetic below from overflowing.
+        if days.unsigned_abs() > 10_000_000 {
+            return None;
+        }
         let (year, month, day) = civil_from_days(days);
         Some(Self {
             year: u16::try_from(year).ok().filter(|year| (1..=9999).contains(year))?,

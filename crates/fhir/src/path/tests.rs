@@ -131,3 +131,125 @@ proptest! {
         }
     }
 }
+
+fn evaluate(text: &str, resource: &str) -> Result<Vec<String>, PathError> {
+    let resource = crate::json::parse(resource.as_bytes(), &crate::json::Limits::default()).unwrap();
+    let expression = Expression::parse(text).unwrap();
+    let items = expression.evaluate(&resource, &Context { now: Some((0, 0)), ..Context::default() })?;
+    Ok(items.iter().map(|item| format!("{item:?}")).collect())
+}
+
+const PATIENT: &str = r##"{"resourceType":"Patient","birthDate":"1974-12-25","_birthDate":{"extension":[{"url":"u","valueCode":"c"}]},
+  "name":[{"given":["Ann",null],"_given":[null,{"id":"x"}],"family":"Doe"}],"deceasedBoolean":false,
+  "generalPractitioner":[{"reference":"#p"},{"reference":"Organization/1"}],
+  "contained":[{"resourceType":"Practitioner","id":"p","active":true}]}"##;
+
+#[test]
+fn elements_keep_their_types_extensions_and_references() {
+    for (text, expected) in [
+        ("deceased", vec!["Node(boolean)"]),
+        ("birthDate.extension('u').value", vec!["Node(code)"]),
+        ("name.given", vec!["Node(string)", "Node(string)"]),
+        ("name.given.where(hasValue())", vec!["Node(string)"]),
+        ("generalPractitioner.resolve()", vec!["Node(Practitioner)", "Elsewhere(Organization)"]),
+        ("generalPractitioner.where(resolve() is Organization)", vec!["Node(Reference)"]),
+        ("contained.active", vec!["Node(boolean)"]),
+        ("now()", vec!["DateTime"]),
+    ] {
+        assert_eq!(evaluate(text, PATIENT).unwrap(), expected, "{text}");
+    }
+}
+
+#[test]
+fn work_without_end_stops_at_a_bound() {
+    for text in [
+        "repeatAll($this)",
+        "repeat($this.toString() & 'a')",
+        "('a' | 'b').aggregate($total & $total & $total & $total, 'aaaaaaaaaaaaaaaa').length()",
+        "name.repeatAll($this | %resource.name)",
+    ] {
+        let outcome = evaluate(text, PATIENT);
+        assert!(
+            outcome.is_ok() || outcome.as_ref().is_err_and(|error| error.kind() != PathErrorKind::Syntax),
+            "{text}"
+        );
+    }
+    let kind = evaluate("repeatAll($this)", PATIENT).unwrap_err().kind();
+    assert_eq!(kind, PathErrorKind::Limit);
+}
+
+#[test]
+fn the_deepest_expression_fits_a_small_stack() {
+    let nested = format!("{}true{}", "where(".repeat(60), ")".repeat(60));
+    let chained = format!("name{}", ".first()".repeat(60));
+    let added = format!("1{}", " + 1".repeat(60));
+    let run = move || {
+        for text in [nested, chained, added] {
+            assert_eq!(evaluate(&text, PATIENT).unwrap().len(), 1);
+        }
+    };
+    std::thread::Builder::new().stack_size(1024 * 1024).spawn(run).unwrap().join().unwrap();
+}
+
+fn any_call() -> impl Strategy<Value = String> {
+    let value = || {
+        prop::sample::select(vec![
+            "{}",
+            "$this",
+            "name",
+            "name.given",
+            "birthDate",
+            "deceased",
+            "1",
+            "-9223372036854775807",
+            "0.5",
+            "79228162514264337593543950335",
+            "'a'",
+            "''",
+            "'(['",
+            "'1 year'",
+            "@9999-12-31",
+            "@0001",
+            "@T23:59:59.999",
+            "@2015T",
+            "@2015-02-04T14:34:28.123+14:00",
+            "4 days",
+            "9999999999 years",
+            "9223372036854775807 'ms'",
+            "1 'mg'",
+            "1e",
+            "(1|2|3)",
+            "('a'|true|@2015)",
+            "%resource",
+            "contained",
+        ])
+    };
+    let function = prop::sample::select(function_names());
+    let sign = prop::sample::select(vec![
+        "+", "-", "*", "/", "div", "mod", "&", "|", "=", "~", "<", "in", "and", "implies",
+    ]);
+    (value(), function, value(), value(), sign, value()).prop_map(
+        |(base, function, first, second, sign, other)| match first {
+            "{}" => format!("({base}).{function}() {sign} {other}"),
+            _ if second == "{}" => format!("({base}).{function}({first}) {sign} {other}"),
+            _ => format!("({base}).{function}({first}, {second}) {sign} {other}"),
+        },
+    )
+}
+
+fn function_names() -> Vec<&'static str> {
+    super::function::names().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #[test]
+    fn no_call_panics_the_evaluator(text in any_call()) {
+        if let Ok(expression) = Expression::parse(&text) {
+            let resource = crate::json::parse(PATIENT.as_bytes(), &crate::json::Limits::default()).unwrap();
+            let bounds = Bounds { steps_max: 20_000, items_max: 2_000, text_bytes_max: 10_000, ..Bounds::default() };
+            let context = Context { now: Some((0, 0)), bounds, ..Context::default() };
+            let _ = expression.evaluate(&resource, &context);
+        }
+    }
+}

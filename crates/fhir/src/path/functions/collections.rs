@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use super::super::collection::Items;
-use super::super::evaluate::{Result, Scope, collect, evaluation, system};
+use super::super::evaluate::{Result, Scope, collect, evaluation, limit, system};
 use super::super::function::Function as F;
 use super::super::item::Item;
 use super::super::operators::{equal, order};
@@ -152,6 +152,9 @@ fn repeat<'a>(call: &Call<'_, '_, 'a, '_>, unique: bool) -> Result<Items<'a>> {
                 }
                 out.push(found.clone());
                 next.push(found);
+            }
+            if out.len() > call.evaluator.context.bounds.items_max {
+                return Err(limit("a collection became too large"));
             }
         }
         waiting = next;

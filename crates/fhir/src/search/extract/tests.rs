@@ -96,6 +96,7 @@ fn a_patient_gives_names_contacts_and_whether_they_live() {
     check(patient, "telecom", &["-|555|-", "-|a@example.org|-", "-|x|-"]);
     check(patient, "address", &["1 Way", "Town", "99"]);
     check(patient, "active", &["-|true|-"]);
+    check(patient, "deceased", &["-|false|-"]);
     check(patient, "birthdate", &["155088000000..157766400000"]);
     let value = parse(patient.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(patient_compartment(&value), ["p1", "p2"]);
