@@ -35,19 +35,19 @@ use std::sync::LazyLock;
 
 use storage::engine::{Bytes, Direction, EngineError, KeyRange, Reader};
 
-pub use codes::Codes;
-pub use dictionary::{Dictionaries, RowSealer};
-pub use postings::{Indexed, Postings, TermChange};
-pub use run::{Found, Links, Matches, Previous, TotalCount};
-pub use subset::{Subset, subset};
-pub use terms::{Target, Terms};
+pub(crate) use codes::Codes;
+pub(crate) use dictionary::{Dictionaries, RowSealer};
+pub(crate) use postings::{Indexed, Postings, TermChange};
+pub(crate) use run::{Found, Previous};
+pub(crate) use subset::{Subset, subset};
+pub(crate) use terms::Terms;
 
 use crate::layout;
 
 /// Why a search, or the writing of index rows, failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SearchError {
+pub(crate) enum SearchError {
     /// The query is over a limit of [`SearchLimits`].
     #[error("the search is too costly: {what}; {hint}")]
     TooCostly {
@@ -78,21 +78,21 @@ pub enum SearchError {
 
 /// The bounds of one search.
 #[derive(Clone, Debug)]
-pub struct SearchLimits {
+pub(crate) struct SearchLimits {
     /// Page size when the request names none.
-    pub count_default: u32,
+    pub(crate) count_default: u32,
     /// Greatest page size.
-    pub count_max: u32,
+    pub(crate) count_max: u32,
     /// Index rows that may be read.
-    pub steps_max: u64,
+    pub(crate) steps_max: u64,
     /// Resource numbers that may be held for one clause.
-    pub candidates_max: usize,
+    pub(crate) candidates_max: usize,
     /// Dictionary texts that one value may stand for.
-    pub texts_max: usize,
+    pub(crate) texts_max: usize,
     /// Resources that includes may add to one page.
-    pub included_max: usize,
+    pub(crate) included_max: usize,
     /// How often `:iterate` follows what was included.
-    pub iterations_max: u32,
+    pub(crate) iterations_max: u32,
 }
 
 impl Default for SearchLimits {
@@ -111,16 +111,16 @@ impl Default for SearchLimits {
 
 /// What a caller may find: AND-ed into every part of a plan, chains and includes too.
 #[derive(Clone, Debug, Default)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// The rule of types that `types` does not name.
-    pub otherwise: Rule,
+    pub(crate) otherwise: Rule,
     /// Rules of single types, by type code.
-    pub types: std::collections::BTreeMap<u16, Rule>,
+    pub(crate) types: std::collections::BTreeMap<u16, Rule>,
 }
 
 /// What a caller may find of one type.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Rule {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Rule {
     /// All of it.
     #[default]
     Everything,
@@ -128,18 +128,11 @@ pub enum Rule {
     Nothing,
     /// What lies in the compartment of one of these patients (resource numbers).
     Patients(Vec<u64>),
-    /// What passes all of these criteria; in one of the compartments, if there are any.
-    Matching {
-        /// Patients; `None` for no condition on compartments.
-        patients: Option<Vec<u64>>,
-        /// Criteria of the type itself.
-        criteria: Vec<fhir::search::query::Criterion>,
-    },
 }
 
 impl Bounds {
     /// No bounds: for callers who may read all of a tenant.
-    pub fn everything() -> Self {
+    pub(crate) fn everything() -> Self {
         Self::default()
     }
 
@@ -149,32 +142,32 @@ impl Bounds {
 }
 
 /// Gives the number of a resource by type code and id, `None` if the id was never used.
-pub type Ids<'a> = &'a dyn Fn(u16, &str) -> Result<Option<u64>, SearchError>;
+pub(crate) type Ids<'a> = &'a dyn Fn(u16, &str) -> Result<Option<u64>, SearchError>;
 
 /// One look at a tenant's index for one caller: made for a request, used for it alone.
-pub struct Search<'a> {
+pub(crate) struct Search<'a> {
     /// One state of the index.
-    pub reader: &'a dyn Reader,
+    pub(crate) reader: &'a dyn Reader,
     /// The engine itself, from which dictionaries are read when first needed.
-    pub newest: &'a dyn Reader,
+    pub(crate) newest: &'a dyn Reader,
     /// The tenant.
-    pub tenant: u32,
+    pub(crate) tenant: u32,
     /// The tenant's codes.
-    pub codes: &'a Codes,
+    pub(crate) codes: &'a Codes,
     /// The store's dictionaries.
-    pub dictionaries: &'a Dictionaries,
+    pub(crate) dictionaries: &'a Dictionaries,
     /// The ids of the tenant.
-    pub ids: Ids<'a>,
+    pub(crate) ids: Ids<'a>,
     /// What the caller may find.
-    pub bounds: &'a Bounds,
+    pub(crate) bounds: &'a Bounds,
     /// The bounds of the work.
-    pub limits: &'a SearchLimits,
+    pub(crate) limits: &'a SearchLimits,
     /// The present, for the `ap` prefix.
-    pub now_ms: i64,
+    pub(crate) now_ms: i64,
     /// The base URL of this server (without a slash at the end), so that absolute references to it are read as local.
-    pub base: Option<&'a str>,
+    pub(crate) base: Option<&'a str>,
     /// Index rows read so far; begins at zero.
-    pub steps: Cell<u64>,
+    pub(crate) steps: Cell<u64>,
 }
 
 impl std::fmt::Debug for Search<'_> {
@@ -213,7 +206,7 @@ impl Search<'_> {
 ///
 /// # Errors
 /// From the engine.
-pub fn count(reader: &dyn Reader, tenant: u32, type_code: u16) -> Result<u64, SearchError> {
+pub(crate) fn count(reader: &dyn Reader, tenant: u32, type_code: u16) -> Result<u64, SearchError> {
     let value = reader.get(layout::STATS, &layout::stats_key(tenant, type_code, 0))?;
     match value {
         None => Ok(0),

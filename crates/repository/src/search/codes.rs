@@ -63,7 +63,7 @@ const PARAMETERS_KEPT: usize = 4096;
 const SYSTEMS_KEPT: usize = 4096;
 
 /// One tenant's way of writing terms. Cheap to share; made once.
-pub struct Codes {
+pub(crate) struct Codes {
     key: Arc<IndexKey>,
     dates: Box<[OnceLock<OrderCode>]>,
     numbers: Box<[OnceLock<u128>]>,
@@ -78,7 +78,7 @@ impl std::fmt::Debug for Codes {
 
 impl Codes {
     /// Writes terms with a tenant's index key.
-    pub fn new(key: Arc<IndexKey>) -> Self {
+    pub(crate) fn new(key: Arc<IndexKey>) -> Self {
         Self {
             key,
             dates: (0..PARAMETERS_KEPT).map(|_| OnceLock::new()).collect(),

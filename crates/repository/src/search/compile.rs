@@ -25,24 +25,17 @@ impl Search<'_> {
         for criterion in criteria {
             clauses.push(self.test(type_code, &criterion.test)?);
         }
-        self.bound(type_code, &mut clauses)?;
+        self.bound(type_code, &mut clauses);
         Ok(clauses)
     }
 
     /// Adds what the caller's bounds ask of a type.
-    pub(crate) fn bound(&self, type_code: u16, clauses: &mut Vec<Clause>) -> Result<(), SearchError> {
+    pub(crate) fn bound(&self, type_code: u16, clauses: &mut Vec<Clause>) {
         match self.bounds.rule(type_code) {
             Rule::Everything => {}
             Rule::Nothing => clauses.push(Clause::Nothing),
             Rule::Patients(patients) => clauses.push(self.compartments(type_code, patients)),
-            Rule::Matching { patients, criteria } => {
-                clauses.extend(patients.as_ref().map(|patients| self.compartments(type_code, patients)));
-                for criterion in criteria {
-                    clauses.push(self.test(type_code, &criterion.test)?);
-                }
-            }
         }
-        Ok(())
     }
 
     fn compartments(&self, type_code: u16, patients: &[u64]) -> Clause {
@@ -64,7 +57,7 @@ impl Search<'_> {
                 for branch in branches {
                     let Some(target) = layout::type_code(&branch.resource_type) else { continue };
                     let mut clauses = vec![self.test(target, &branch.test)?];
-                    self.bound(target, &mut clauses)?;
+                    self.bound(target, &mut clauses);
                     compiled.push((target, clauses));
                 }
                 let seen = RefCell::new(HashMap::new());
@@ -73,7 +66,7 @@ impl Search<'_> {
             Test::Has { resource_type, parameter, test } => {
                 let Some(source) = layout::type_code(resource_type) else { return Ok(Clause::Nothing) };
                 let mut clauses = vec![self.test(source, test)?];
-                self.bound(source, &mut clauses)?;
+                self.bound(source, &mut clauses);
                 Ok(Clause::Has(Has { source, parameter: parameter.id, clauses, found: OnceCell::new() }))
             }
         }

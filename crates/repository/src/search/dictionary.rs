@@ -27,7 +27,7 @@ use crate::layout;
 const YOUNG_MAX: usize = 1024;
 
 /// Seals and opens rows of dictionaries; the store has the keys.
-pub trait RowSealer: Send + Sync {
+pub(crate) trait RowSealer: Send + Sync {
     /// Seals a row. `place` (the row's key) is bound to it.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl RowSealer for KeyRing {
 }
 
 /// All dictionaries of a store, shared by the committer (which adds texts) and searches.
-pub struct Dictionaries {
+pub(crate) struct Dictionaries {
     sealer: Arc<dyn RowSealer>,
     open: RwLock<HashMap<(u32, u16), Arc<Dictionary>>>,
     loading: Mutex<()>,
@@ -68,12 +68,12 @@ impl std::fmt::Debug for Dictionaries {
 
 impl Dictionaries {
     /// No dictionary is read yet.
-    pub fn new(sealer: Arc<dyn RowSealer>) -> Self {
+    pub(crate) fn new(sealer: Arc<dyn RowSealer>) -> Self {
         Self { sealer, open: RwLock::default(), loading: Mutex::default() }
     }
 
     /// Forgets all that is in memory: to be called after a batch with new texts could not be written.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.open.write().clear();
     }
 

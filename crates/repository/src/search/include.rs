@@ -143,7 +143,7 @@ impl Work<'_, '_> {
         }
         if !self.bounds.contains_key(&found.type_code) {
             let mut clauses = Vec::new();
-            self.search.bound(found.type_code, &mut clauses)?;
+            self.search.bound(found.type_code, &mut clauses);
             self.bounds.insert(found.type_code, clauses);
         }
         let clauses = self.bounds.get(&found.type_code).map_or(&[][..], Vec::as_slice);

@@ -22,35 +22,35 @@ pub(crate) const LAST: u8 = 2;
 
 /// One version of a resource as the index sees it.
 #[derive(Clone, Copy, Debug)]
-pub struct Indexed<'a> {
+pub(crate) struct Indexed<'a> {
     /// Its terms.
-    pub terms: &'a Terms,
+    pub(crate) terms: &'a Terms,
     /// Its `meta.lastUpdated` in milliseconds since 1970 UTC.
-    pub updated_ms: i64,
+    pub(crate) updated_ms: i64,
     /// The numbers of the patients in whose compartments it is.
-    pub patients: &'a [u64],
+    pub(crate) patients: &'a [u64],
 }
 
 /// What happens to one resource.
 #[derive(Clone, Copy, Debug)]
-pub struct TermChange<'a> {
+pub(crate) struct TermChange<'a> {
     /// The tenant.
-    pub tenant: u32,
+    pub(crate) tenant: u32,
     /// The tenant's codes.
-    pub codes: &'a Codes,
+    pub(crate) codes: &'a Codes,
     /// The code of the resource's type.
-    pub type_code: u16,
+    pub(crate) type_code: u16,
     /// The resource's number.
-    pub number: u64,
+    pub(crate) number: u64,
     /// The version that stood in the index; `None` for a resource that is new or was deleted.
-    pub old: Option<Indexed<'a>>,
+    pub(crate) old: Option<Indexed<'a>>,
     /// The version that shall stand there; `None` for a deletion.
-    pub new: Option<Indexed<'a>>,
+    pub(crate) new: Option<Indexed<'a>>,
 }
 
 /// Writes index rows for the applier. One for the whole store; used by one thread.
 #[derive(Debug)]
-pub struct Postings {
+pub(crate) struct Postings {
     dictionaries: Arc<Dictionaries>,
     new_texts: NewTexts,
     counts: BTreeMap<(u32, u16), i64>,
@@ -58,7 +58,7 @@ pub struct Postings {
 
 impl Postings {
     /// Starts with an empty batch.
-    pub fn new(dictionaries: Arc<Dictionaries>) -> Self {
+    pub(crate) fn new(dictionaries: Arc<Dictionaries>) -> Self {
         Self { dictionaries, new_texts: NewTexts::default(), counts: BTreeMap::new() }
     }
 
@@ -68,8 +68,9 @@ impl Postings {
     /// none. Texts and counts wait for [`Self::finish`].
     ///
     /// # Errors
-    /// From the engine, from the keys, from `number_of`. The batch must then be thrown away and [`Self::abandon`] called.
-    pub fn replace(
+    /// From the engine, from the keys, from `number_of`. Then this and the batch must be thrown away, and the dictionaries
+    /// forget what they have in memory.
+    pub(crate) fn replace(
         &mut self,
         engine: &dyn Reader,
         batch: &mut Batch,
@@ -98,7 +99,7 @@ impl Postings {
     ///
     /// # Errors
     /// From the engine and the keys.
-    pub fn finish(&mut self, engine: &dyn Reader, batch: &mut Batch) -> Result<(), SearchError> {
+    pub(crate) fn finish(&mut self, engine: &dyn Reader, batch: &mut Batch) -> Result<(), SearchError> {
         for (key, sealed) in std::mem::take(&mut self.new_texts).rows(&self.dictionaries)? {
             batch.put(layout::DICTIONARY, key, sealed);
         }
@@ -108,13 +109,6 @@ impl Postings {
             batch.put(layout::STATS, layout::stats_key(tenant, type_code, 0), count.to_be_bytes());
         }
         Ok(())
-    }
-
-    /// Forgets what waits for [`Self::finish`]: to be called when a batch is thrown away or could not be written.
-    pub fn abandon(&mut self) {
-        self.new_texts = NewTexts::default();
-        self.counts.clear();
-        self.dictionaries.forget();
     }
 
     fn rows(

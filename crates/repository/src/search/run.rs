@@ -19,34 +19,34 @@ const TOTAL_ESTIMATE_CAP: u64 = 16_384;
 
 /// A resource that a search found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Found {
+pub(crate) struct Found {
     /// The code of its type.
-    pub type_code: u16,
+    pub(crate) type_code: u16,
     /// Its number.
-    pub number: u64,
+    pub(crate) number: u64,
 }
 
 /// How many matches there are, over all pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TotalCount {
+pub(crate) struct TotalCount {
     /// The count.
-    pub value: u64,
+    pub(crate) value: u64,
     /// Whether it was counted; otherwise it is an estimate.
-    pub exact: bool,
+    pub(crate) exact: bool,
 }
 
 /// Where the other pages are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Links {
+pub(crate) struct Links {
     /// The token of the next page; `None` on the last.
-    pub next: Option<String>,
+    pub(crate) next: Option<String>,
     /// The page before; `None` on the first page, and when it lies too far back to be remembered.
-    pub previous: Option<Previous>,
+    pub(crate) previous: Option<Previous>,
 }
 
 /// The page before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Previous {
+pub(crate) enum Previous {
     /// The first page: the same request without a token.
     First,
     /// The page of this token.
@@ -55,19 +55,19 @@ pub enum Previous {
 
 /// What a search found.
 #[derive(Clone, Debug, Default)]
-pub struct Matches {
+pub(crate) struct Matches {
     /// The matches of this page, in order. Empty when only the total was asked for.
-    pub matches: Vec<Found>,
+    pub(crate) matches: Vec<Found>,
     /// What includes added, each once.
-    pub included: Vec<Found>,
+    pub(crate) included: Vec<Found>,
     /// Whether more would have been included than the limit allows.
-    pub included_cut: bool,
+    pub(crate) included_cut: bool,
     /// The total, where it was asked for or is known without more work.
-    pub total: Option<TotalCount>,
+    pub(crate) total: Option<TotalCount>,
     /// Links to other pages.
-    pub links: Links,
+    pub(crate) links: Links,
     /// The plan, where it was asked for.
-    pub plan: Option<Value>,
+    pub(crate) plan: Option<Value>,
 }
 
 /// How a page's places are found.
@@ -91,7 +91,12 @@ impl Search<'_> {
     /// # Errors
     /// [`SearchError::TooCostly`] over a limit, [`SearchError::Unsupported`] for what this index has no answer to,
     /// [`SearchError::PageToken`] for a token that is not of this search; and from engine and keys.
-    pub fn run(&self, query: &Query, sealer: &dyn RowSealer, caller: &[u8]) -> Result<Matches, SearchError> {
+    pub(crate) fn run(
+        &self,
+        query: &Query,
+        sealer: &dyn RowSealer,
+        caller: &[u8],
+    ) -> Result<Matches, SearchError> {
         let Some(type_code) = layout::type_code(&query.resource_type) else {
             return Err(SearchError::Unsupported { what: format!("the type `{}`", query.resource_type) });
         };
@@ -142,7 +147,7 @@ impl Search<'_> {
     ///
     /// # Errors
     /// As [`Self::run`].
-    pub fn resolve(
+    pub(crate) fn resolve(
         &self,
         resource_type: &str,
         criteria: &[Criterion],

@@ -14,7 +14,7 @@ const DEPTH_MAX: usize = 32;
 
 /// Which part of a resource to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subset {
+pub(crate) enum Subset {
     /// The elements that the definitions mark as summary.
     Summary,
     /// `id`, `meta`, `text` and mandatory elements.
@@ -27,7 +27,7 @@ pub enum Subset {
 
 impl Subset {
     /// The part that a query asks for; `None` for the whole.
-    pub fn of(query: &Query) -> Option<Self> {
+    pub(crate) fn of(query: &Query) -> Option<Self> {
         match query.summary {
             Some(Summary::True) => Some(Self::Summary),
             Some(Summary::Text) => Some(Self::Text),
@@ -39,7 +39,7 @@ impl Subset {
 }
 
 /// Cuts a resource to the part, and tags it `SUBSETTED`.
-pub fn subset(resource: Value, part: &Subset) -> Value {
+pub(crate) fn subset(resource: Value, part: &Subset) -> Value {
     let ty = resource.resource_type().and_then(definitions::resource_named);
     let Value::Object(mut object) = resource else { return resource };
     match part {

@@ -17,7 +17,7 @@ pub(crate) const TEXT_BYTES_MAX: usize = 512;
 ///
 /// Two `Terms` of the same resource contents are equal, so what an update must change is their difference.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Terms {
+pub(crate) struct Terms {
     pub(crate) type_code: u16,
     /// Every parameter that has a value, even one that nothing finds, such as a concept that is only a text.
     pub(crate) present: Vec<u16>,
@@ -39,11 +39,11 @@ pub(crate) struct Fixed {
 
 /// What a local reference points to.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Target {
+pub(crate) struct Target {
     /// The durable code of the target's type.
-    pub type_code: u16,
+    pub(crate) type_code: u16,
     /// The target's logical id.
-    pub id: CompactString,
+    pub(crate) id: CompactString,
 }
 
 impl std::fmt::Debug for Terms {
@@ -80,7 +80,7 @@ impl Terms {
     /// Reads and codes all terms of a resource of the type with this code (see [`layout::type_code`]).
     ///
     /// Never fails: what cannot be read as its parameter wants it has no term, as [`fhir::search::extract`] says.
-    pub fn prepare(codes: &Codes, type_code: u16, resource: &Value) -> Self {
+    pub(crate) fn prepare(codes: &Codes, type_code: u16, resource: &Value) -> Self {
         let mut coder = Coder {
             codes,
             recent: Vec::with_capacity(RECENT_MAX),
@@ -109,11 +109,6 @@ impl Terms {
         terms.references.sort_unstable();
         terms.references.dedup();
         terms
-    }
-
-    /// The targets of the resource's local references: what the committer will ask numbers for.
-    pub fn targets(&self) -> impl Iterator<Item = &Target> {
-        self.references.iter().map(|(_, target)| target)
     }
 }
 

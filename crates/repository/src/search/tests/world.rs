@@ -9,14 +9,14 @@ use fhir::json::Value;
 use fhir::search::patient_compartment;
 use fhir::search::query::{self, Query};
 use storage::clock::SeededRandom;
-use storage::engine::{Batch, Engine, KeyRange, MemoryEngine, Reader, Space};
+use storage::engine::{Batch, Engine, KeyRange, MemoryEngine, Space};
 use storage::fault::FaultDisk;
 use storage::keys::{KeyRing, RootKey, TenantId};
 
 use crate::layout;
+use crate::search::run::Matches;
 use crate::search::{
-    Bounds, Codes, Dictionaries, Indexed, Matches, Postings, Search, SearchError, SearchLimits, TermChange,
-    Terms,
+    Bounds, Codes, Dictionaries, Indexed, Postings, Search, SearchError, SearchLimits, TermChange, Terms,
 };
 
 pub(super) const TENANT: u32 = 1;
