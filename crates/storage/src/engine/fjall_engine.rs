@@ -34,6 +34,9 @@ const FILLING: &str = "filling";
 /// Where the old one goes when the new one takes its place.
 const REPLACED: &str = "replaced";
 
+/// Longest wait of a close for the memtables to be written out; what is not stays in the journal.
+const CLOSE_MAX: Duration = Duration::from_secs(20);
+
 /// How much memory and disk a [`FjallEngine`] may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FjallOptions {
@@ -169,11 +172,28 @@ impl FjallEngine {
     }
 }
 
+impl FjallEngine {
+    /// Waits until what was in memory is in tables.
+    fn wait_for_tables(&self) {
+        let mut waited = Duration::ZERO;
+        while self.database.outstanding_flushes() > 0 && waited < CLOSE_MAX {
+            std::thread::sleep(BRAKE_STEP);
+            waited += BRAKE_STEP;
+        }
+    }
+}
+
 impl Drop for FjallEngine {
     fn drop(&mut self) {
-        // A clean stop loses nothing. If this fails, the next start replays from the log.
-        if let Err(error) = self.database.persist(PersistMode::SyncAll) {
-            tracing::warn!(%error, "the index could not be synced at its close; the next start replays the log");
+        // A clean stop loses nothing, and leaves no journal for the next start to read. If this fails, the next start
+        // replays from the journal, or from the log.
+        let synced = self.database.persist(PersistMode::SyncAll);
+        let rotated = synced.and_then(|()| {
+            self.keyspaces.iter().try_for_each(|keyspace| keyspace.rotate_memtable().map(|_| ()))
+        });
+        match rotated {
+            Ok(()) => self.wait_for_tables(),
+            Err(error) => tracing::warn!(%error, "the index could not be synced at its close"),
         }
     }
 }
