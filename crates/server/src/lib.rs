@@ -1,7 +1,22 @@
-//! The HTTP edge: FHIR interactions, health, metrics, admin.
+//! The HTTP edge: FHIR interactions, health, metrics, channels by HTTPS.
 //!
 //! Takes requests off TLS connections, finds out who asks, hands the work to `repository::Access` and turns answers and
 //! errors into HTTP. It is not a place for rules about resources: those are the repository's and `protect`'s.
 
-pub mod listen;
+mod channel;
+mod edge;
+mod events;
+mod rest;
+mod health;
+mod limits;
+mod listen;
+mod reply;
+mod router;
+mod time;
 pub mod tls;
+
+pub use edge::{Edge, Parts};
+pub use limits::RequestLimits;
+pub use listen::{ListenLimits, serve};
+pub use reply::{Refusal, status};
+pub use router::router;

@@ -1,0 +1,202 @@
+//! What every request shares, and what is found out about each before a handler runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use bytes::Bytes;
+use fhir::json::{self, Value};
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use metrics_exporter_prometheus::PrometheusHandle;
+use protect::access::Purpose;
+use protect::token::TokenStore;
+use repository::{Access, Caller, Store};
+use tokio::sync::Semaphore;
+
+use crate::limits::RequestLimits;
+use crate::reply::Refusal;
+
+/// The parts that handlers use. One for the life of a server.
+pub struct Edge {
+    store: Store,
+    tokens: Arc<TokenStore>,
+    ingest: Option<Arc<ingest::Ingest>>,
+    metrics: Option<PrometheusHandle>,
+    limits: RequestLimits,
+    public_url: Option<String>,
+    busy: Arc<Semaphore>,
+    ready: AtomicBool,
+    requests: AtomicU64,
+    started: u64,
+}
+
+/// What a server is put together from.
+pub struct Parts {
+    /// The store.
+    pub store: Store,
+    /// The tokens that callers show.
+    pub tokens: Arc<TokenStore>,
+    /// The channels, for messages that come by HTTPS.
+    pub ingest: Option<Arc<ingest::Ingest>>,
+    /// What `/metrics` shows; without it the path does not exist.
+    pub metrics: Option<PrometheusHandle>,
+    /// Bounds of requests.
+    pub limits: RequestLimits,
+    /// The base of links in answers, such as `https://ward.example.org`; taken from the request's host without it.
+    pub public_url: Option<String>,
+}
+
+impl Edge {
+    /// Puts a server together. It answers `/readyz` with 503 until [`Edge::set_ready`].
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        Arc::new(Self {
+            busy: Arc::new(Semaphore::new(parts.limits.busy_max)),
+            store: parts.store,
+            tokens: parts.tokens,
+            ingest: parts.ingest,
+            metrics: parts.metrics,
+            limits: parts.limits,
+            public_url: parts.public_url.map(|url| url.trim_end_matches('/').to_owned()),
+            ready: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            started,
+        })
+    }
+
+    /// Says whether `/readyz` answers 200.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn metrics(&self) -> Option<String> {
+        self.metrics.as_ref().map(PrometheusHandle::render)
+    }
+
+    pub(crate) fn ingest(&self) -> Option<Arc<ingest::Ingest>> {
+        self.ingest.clone()
+    }
+
+    pub(crate) fn limits(&self) -> &RequestLimits {
+        &self.limits
+    }
+
+    /// Finds out who asks.
+    ///
+    /// # Errors
+    /// 401 without a token that stands.
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let secret = shown
+            .and_then(|text| text.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, secret)| secret.trim())
+            .ok_or_else(|| Refusal::login("show a token: `Authorization: Bearer …`"))?;
+        let grant = self.tokens.verify(secret).map_err(|_| Refusal::login("this token is unknown, expired or revoked"))?;
+        Ok(Caller {
+            actor: grant.spec.actor,
+            purpose: purpose(headers)?.unwrap_or(grant.spec.purpose),
+            tenant: grant.spec.tenant,
+            scopes: grant.spec.scopes,
+            request_id: self.request_id(headers),
+        })
+    }
+
+    /// Opens the door for the caller of these headers.
+    pub(crate) fn access(&self, headers: &HeaderMap) -> Result<Access, Refusal> {
+        Ok(self.store.access(self.caller(headers)?))
+    }
+
+    /// The client's `X-Request-Id` if it is a plain short word, else one of ours.
+    fn request_id(&self, headers: &HeaderMap) -> String {
+        let plain = |text: &&str| {
+            (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        match headers.get("x-request-id").and_then(|value| value.to_str().ok()).filter(plain) {
+            Some(text) => text.to_owned(),
+            None => format!("{:x}-{:x}", self.started, self.requests.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    /// The base URL of links in answers, without a slash at its end.
+    pub(crate) fn base(&self, headers: &HeaderMap) -> String {
+        if let Some(url) = &self.public_url {
+            return format!("{url}/fhir");
+        }
+        // A host that is not a plain name would let a caller write into links of our answers.
+        let plain = |host: &&str| {
+            host.len() <= 255 && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:[]_".contains(&byte))
+        };
+        let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).filter(plain);
+        format!("https://{}/fhir", host.unwrap_or("localhost"))
+    }
+
+    /// Reads a body whole, within its bounds.
+    pub(crate) async fn body(&self, body: Body) -> Result<Bytes, Refusal> {
+        let limited = Limited::new(body, self.limits.body_bytes_max);
+        let whole = tokio::time::timeout(Duration::from_millis(self.limits.body_ms_max), limited.collect());
+        match whole.await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-long",
+                format!("the body is over {} bytes", self.limits.body_bytes_max),
+            )),
+            Ok(Err(_)) => Err(Refusal::invalid("the body ended early or its content coding is broken")),
+            Err(_) => Err(Refusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "timeout",
+                format!("the body did not arrive within {} ms", self.limits.body_ms_max),
+            )),
+        }
+    }
+
+    /// Parses a body as JSON, within its bounds; the error says line and column.
+    pub(crate) fn parse(&self, bytes: &[u8]) -> Result<Value, Refusal> {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, "required", "the body is empty; send a resource as JSON"));
+        }
+        let limits = json::Limits {
+            bytes_max: self.limits.body_bytes_max,
+            depth_max: self.limits.depth_max,
+            nodes_max: self.limits.nodes_max,
+        };
+        json::parse(bytes, &limits)
+            .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "structure", format!("the body is not JSON: {error}")))
+    }
+
+    /// Runs work of the store on a thread that may block, within the bound of busy requests.
+    ///
+    /// # Errors
+    /// 503 when too many are busy; 500 when the work panicked (that panic stays this request's).
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let Ok(_slot) = Arc::clone(&self.busy).try_acquire_owned() else {
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "throttled", "too many requests are at work; come again"));
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(_) => {
+                tracing::error!("a request panicked");
+                Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "exception", "an internal error; it has been logged"))
+            }
+        }
+    }
+}
+
+/// The purpose of use that a request names: a code of HL7 v3 PurposeOfUse in `X-Purpose-Of-Use`.
+fn purpose(headers: &HeaderMap) -> Result<Option<Purpose>, Refusal> {
+    let Some(value) = headers.get("x-purpose-of-use") else { return Ok(None) };
+    Purpose::from_code(value.to_str().unwrap_or_default())
+        .map(Some)
+        .ok_or_else(|| Refusal::invalid("`X-Purpose-Of-Use` is not a code of HL7 v3 PurposeOfUse, such as TREAT or HOPERAT"))
+}

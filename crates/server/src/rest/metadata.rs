@@ -1,0 +1,116 @@
+//! `capabilities`: what this server does, told from the registries that do it (R4 3.1.0.10).
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use fhir::definitions;
+use fhir::json::{Value, array, object};
+use fhir::search::{self, Kind};
+use http::{HeaderMap, StatusCode};
+
+use super::form::Pairs;
+use super::negotiate::Wishes;
+use crate::edge::Edge;
+use crate::reply::{self, Refusal};
+
+/// What can be done with a resource of any type. The routes beside this file answer these.
+const INTERACTIONS: &[&str] = &[
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+];
+
+/// The day on which the interactions of this version were settled.
+const DATE: &str = "2026-11-22";
+
+/// `GET metadata`; needs no token, and tells nothing about the data.
+pub(crate) async fn metadata(
+    State(edge): State<Arc<Edge>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
+    let body = statement(&edge.base(&headers)).to_vec();
+    Ok(reply::json(StatusCode::OK, wishes.shape(body)))
+}
+
+/// The `CapabilityStatement` for a server at `base`.
+pub(crate) fn statement(base: &str) -> Value {
+    let resources: Vec<Value> = definitions::resource_types()
+        .map(|one| one.name)
+        .filter(|name| !matches!(*name, "Parameters"))
+        .map(resource)
+        .collect();
+    let codes = |codes: &[&str]| array(codes.iter().map(|code| object([("code", Value::from(*code))])));
+    let rest = object([
+        ("mode", Value::from("server")),
+        (
+            "security",
+            object([
+                ("cors", Value::from(false)),
+                ("description", Value::from("Bearer tokens with SMART scopes, made with `ward token create`.")),
+            ]),
+        ),
+        ("resource", Value::from(resources)),
+        ("interaction", codes(&["transaction", "batch", "history-system"])),
+    ]);
+    object([
+        ("resourceType", Value::from("CapabilityStatement")),
+        ("url", Value::from(format!("{base}/metadata").as_str())),
+        ("version", Value::from(env!("CARGO_PKG_VERSION"))),
+        ("name", Value::from("Ward")),
+        ("status", Value::from("active")),
+        ("experimental", Value::from(false)),
+        ("date", Value::from(DATE)),
+        ("kind", Value::from("instance")),
+        (
+            "software",
+            object([("name", Value::from("Ward")), ("version", Value::from(env!("CARGO_PKG_VERSION")))]),
+        ),
+        (
+            "implementation",
+            object([("description", Value::from("Ward FHIR server")), ("url", Value::from(base))]),
+        ),
+        ("fhirVersion", Value::from("4.0.1")),
+        ("format", array(["json", "application/fhir+json"])),
+        ("patchFormat", array(["application/json-patch+json"])),
+        ("rest", Value::from(vec![rest])),
+    ])
+}
+
+fn resource(name: &'static str) -> Value {
+    let parameters = search::parameters(name);
+    let references = || parameters.iter().filter(|parameter| parameter.kind == Kind::Reference);
+    let mut members = vec![
+        ("type", Value::from(name)),
+        ("profile", Value::from(format!("http://hl7.org/fhir/StructureDefinition/{name}").as_str())),
+        ("interaction", array(INTERACTIONS.iter().map(|code| object([("code", Value::from(*code))])))),
+        ("versioning", Value::from("versioned-update")),
+        ("readHistory", Value::from(true)),
+        ("updateCreate", Value::from(true)),
+        ("conditionalCreate", Value::from(true)),
+        ("conditionalRead", Value::from("full-support")),
+        ("conditionalUpdate", Value::from(true)),
+        ("conditionalDelete", Value::from("single")),
+    ];
+    let includes: Vec<Value> =
+        references().map(|parameter| Value::from(format!("{name}:{}", parameter.code).as_str())).collect();
+    if !includes.is_empty() {
+        members.push(("searchInclude", Value::from(includes)));
+    }
+    let offered = parameters.iter().filter(|parameter| !matches!(parameter.kind, Kind::Special | Kind::Composite));
+    let offered: Vec<Value> = offered
+        .map(|parameter| {
+            object([("name", Value::from(parameter.code)), ("type", Value::from(parameter.kind.code()))])
+        })
+        .collect();
+    members.push(("searchParam", Value::from(offered)));
+    object(members)
+}

@@ -1,0 +1,213 @@
+//! `create`, `update`, `patch`, `delete` and their conditional forms (R4 3.1.0.4 to 3.1.0.8).
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use fhir::outcome::{Issue, Outcome};
+use http::{HeaderMap, StatusCode, header};
+use repository::{Effect, Written};
+
+use super::form::Pairs;
+use super::negotiate::{self, Answer, RESOURCE, Wishes};
+use super::read::etag_version;
+use super::search::parse_query;
+use crate::edge::Edge;
+use crate::reply::{self, Refusal};
+use crate::time;
+
+/// The media type of a JSON Patch (RFC 6902).
+const JSON_PATCH: &[&str] = &["application/json-patch+json"];
+
+/// `POST Type`, with `If-None-Exist` the conditional create.
+pub(crate) async fn create(
+    State(edge): State<Arc<Edge>>,
+    Path(resource_type): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
+    negotiate::takes(&headers, RESOURCE)?;
+    let access = edge.access(&headers)?;
+    let none_exist = text(&headers, "if-none-exist");
+    let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
+    let written = edge
+        .work(move || {
+            let value = shared.parse(&bytes)?;
+            Ok(access.create(&resource_type, value, none_exist.as_deref())?)
+        })
+        .await?;
+    answer(written, wishes, &base)
+}
+
+/// `PUT Type/id`: update, or create by update.
+pub(crate) async fn update(
+    State(edge): State<Arc<Edge>>,
+    Path((resource_type, id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
+    negotiate::takes(&headers, RESOURCE)?;
+    let access = edge.access(&headers)?;
+    let if_match = if_match(&headers)?;
+    let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
+    let written = edge
+        .work(move || {
+            let value = shared.parse(&bytes)?;
+            Ok(access.update(&resource_type, &id, value, if_match)?)
+        })
+        .await?;
+    answer(written, wishes, &base)
+}
+
+/// `PUT Type?criteria`.
+pub(crate) async fn conditional_update(
+    State(edge): State<Arc<Edge>>,
+    Path(resource_type): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
+    let wishes = Wishes::read(&headers, &pairs)?;
+    negotiate::takes(&headers, RESOURCE)?;
+    let access = edge.access(&headers)?;
+    let if_match = if_match(&headers)?;
+    let criteria = parse_query(&resource_type, &pairs, false)?;
+    let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
+    let written = edge
+        .work(move || {
+            let value = shared.parse(&bytes)?;
+            Ok(access.conditional_update(&resource_type, &criteria, value, if_match)?)
+        })
+        .await?;
+    answer(written, wishes, &base)
+}
+
+/// `PATCH Type/id` with a JSON Patch.
+pub(crate) async fn patch(
+    State(edge): State<Arc<Edge>>,
+    Path((resource_type, id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
+    negotiate::takes(&headers, JSON_PATCH)?;
+    let access = edge.access(&headers)?;
+    let if_match = if_match(&headers)?;
+    let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
+    let written = edge
+        .work(move || {
+            let patch = shared.parse(&bytes)?;
+            Ok(access.patch(&resource_type, &id, &patch, if_match)?)
+        })
+        .await?;
+    answer(written, wishes, &base)
+}
+
+/// `PATCH Type?criteria` with a JSON Patch.
+pub(crate) async fn conditional_patch(
+    State(edge): State<Arc<Edge>>,
+    Path(resource_type): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
+    let wishes = Wishes::read(&headers, &pairs)?;
+    negotiate::takes(&headers, JSON_PATCH)?;
+    let access = edge.access(&headers)?;
+    let if_match = if_match(&headers)?;
+    let criteria = parse_query(&resource_type, &pairs, false)?;
+    let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
+    let written = edge
+        .work(move || {
+            let patch = shared.parse(&bytes)?;
+            Ok(access.conditional_patch(&resource_type, &criteria, &patch, if_match)?)
+        })
+        .await?;
+    answer(written, wishes, &base)
+}
+
+/// `DELETE Type/id`; deleting what is not there succeeds too.
+pub(crate) async fn delete(
+    State(edge): State<Arc<Edge>>,
+    Path((resource_type, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let access = edge.access(&headers)?;
+    let if_match = if_match(&headers)?;
+    let written = edge.work(move || Ok(access.delete(&resource_type, &id, if_match)?)).await?;
+    Ok(deleted(Some(&written)))
+}
+
+/// `DELETE Type?criteria`: one match is deleted, several are refused.
+pub(crate) async fn conditional_delete(
+    State(edge): State<Arc<Edge>>,
+    Path(resource_type): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
+    let access = edge.access(&headers)?;
+    let criteria = parse_query(&resource_type, &pairs, false)?;
+    let written = edge.work(move || Ok(access.conditional_delete(&resource_type, &criteria)?)).await?;
+    Ok(deleted(written.as_ref()))
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let tag = value.to_str().unwrap_or_default();
+    etag_version(tag)
+        .map(Some)
+        .ok_or_else(|| Refusal::invalid("`If-Match` is not the entity tag of a version, such as `W/\"3\"`"))
+}
+
+fn deleted(written: Option<&Written>) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    if let Some(written) = written.filter(|written| written.versioned.version > 0) {
+        reply::set(&mut response, header::ETAG, &written.versioned.etag());
+    }
+    response
+}
+
+fn answer(written: Written, wishes: Wishes, base: &str) -> Result<Response, Refusal> {
+    let status = if written.created() { StatusCode::CREATED } else { StatusCode::OK };
+    let location = format!("{base}/{}", written.versioned.location());
+    let (etag, modified) = (written.versioned.etag(), time::http_date(written.versioned.last_updated_ms));
+    let mut response = match wishes.answer {
+        Answer::Representation => reply::json(status, wishes.shape(written.versioned.body)),
+        Answer::Minimal => {
+            let mut response = Response::default();
+            *response.status_mut() = status;
+            response
+        }
+        Answer::Outcome => reply::json(status, wishes.shape(outcome(written.effect).to_json().to_vec())),
+    };
+    reply::set(&mut response, header::ETAG, &etag);
+    reply::set(&mut response, header::LAST_MODIFIED, &modified);
+    reply::set(&mut response, header::LOCATION, &location);
+    Ok(response)
+}
+
+fn outcome(effect: Effect) -> Outcome {
+    let text = match effect {
+        Effect::Created => "created",
+        Effect::Updated => "updated",
+        Effect::Unchanged => "the content is what was stored already; no new version was made",
+        Effect::Existing => "a resource that meets the condition existed already; nothing was made",
+        Effect::Deleted => "deleted",
+        Effect::AlreadyDeleted => "there was nothing to delete",
+    };
+    Outcome { issues: vec![Issue::information("informational", text)] }
+}

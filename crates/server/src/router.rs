@@ -1,0 +1,47 @@
+//! All routes of the server, with what lies around every request: its measurement and content codings.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::decompression::RequestDecompressionLayer;
+
+use crate::edge::Edge;
+use crate::{channel, events, health, rest};
+
+/// Answers smaller than this are sent as they are: compressing them costs more than it saves.
+const COMPRESS_ABOVE_BYTES: u16 = 1024;
+
+/// The router of a server.
+pub fn router(edge: Arc<Edge>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .route("/channels/{name}", post(channel::receive))
+        .merge(rest::routes())
+        .with_state(edge)
+        .layer(middleware::from_fn(measure))
+        .layer(RequestDecompressionLayer::new())
+        .layer(
+            CompressionLayer::new()
+                .gzip(true)
+                .compress_when(SizeAbove::new(COMPRESS_ABOVE_BYTES).and(NotForContentType::const_new("image/"))),
+        )
+}
+
+/// Counts and times a request under its route, never its path: paths hold ids of patients.
+async fn measure(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    events::request(&method, route.as_deref().unwrap_or("unknown"), response.status(), started.elapsed());
+    response
+}
