@@ -1,0 +1,148 @@
+//! From intents and FHIR values to one atomic commit.
+
+use fhir::json::Value;
+use mapping::hl7v2::MapError;
+use mapping::{Intent, Resolution};
+use repository::{Access, Applied, Change, Effect, Error, ErrorKind, Expected, Source, Written};
+use storage::archive::Digest;
+
+use crate::outcome::Outcome;
+use crate::pipeline::Stop;
+use crate::quarantine::{Cause, Reason};
+
+/// Tries of a commit that other writers overtook.
+const TRIES_MAX: usize = 16;
+
+/// Issues of a refused resource that a reason names.
+const ISSUES_SHOWN_MAX: usize = 3;
+
+/// Where a message came from, for the record.
+pub(crate) struct Origin<'a> {
+    pub(crate) identity: Vec<u8>,
+    pub(crate) digest: &'a Digest,
+    pub(crate) channel: &'a str,
+}
+
+impl Origin<'_> {
+    fn source(&self) -> Source {
+        Source {
+            message_identity: self.identity.clone(),
+            archive_digest: self.digest.as_bytes().to_vec(),
+            channel: self.channel.into(),
+        }
+    }
+}
+
+/// Commits what a message wants: each intent joined with what is stored, all or nothing.
+///
+/// What was looked at is a precondition of the commit: if another writer was faster, it is looked at again.
+pub(crate) fn intents(access: &Access, intents: &[Intent], origin: Origin<'_>) -> Result<Outcome, Stop> {
+    for _ in 0..TRIES_MAX {
+        let mut changes = Vec::with_capacity(intents.len());
+        for intent in intents {
+            changes.extend(change(access, intent)?);
+        }
+        match access.apply(changes, origin.source()) {
+            Ok(applied) => return Ok(outcome(&applied)),
+            Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::PreconditionFailed) => {}
+            Err(error) => return Err(refused(&error)),
+        }
+    }
+    Err(Stop::Later("other messages changed the same record again and again; send it again"))
+}
+
+fn change(access: &Access, intent: &Intent) -> Result<Option<Change>, Stop> {
+    let (resource_type, id) = intent.key();
+    let stored = access.stored(resource_type, id).map_err(|error| refused(&error))?;
+    let expected = stored.as_ref().map_or(Expected::Absent, |(version, _)| Expected::Version(*version));
+    Ok(match mapping::resolve(stored.as_ref().map(|(_, value)| value), intent) {
+        Resolution::Put(value) => Some(Change::Put { value, expected }),
+        _ => None,
+    })
+}
+
+/// Commits a FHIR value: a transaction or batch as it says, other bundles and single resources under their own ids.
+pub(crate) fn fhir(access: &Access, value: Value, origin: Origin<'_>) -> Result<Outcome, Stop> {
+    let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
+    let applied = match (value.resource_type(), kind) {
+        (Some("Bundle"), "transaction" | "batch") => access.transaction_from(value, origin.source()),
+        (Some("Bundle"), "collection" | "searchset" | "history" | "") => {
+            let resources = value.get("entry").map(Value::elements).unwrap_or_default();
+            let resources: Vec<Value> = resources.iter().filter_map(|entry| entry.get("resource")).cloned().collect();
+            access.apply(puts(resources, &origin)?, origin.source())
+        }
+        (Some(_), _) => access.apply(puts(vec![value], &origin)?, origin.source()),
+        (None, _) => {
+            let text = "the JSON has no `resourceType`: it is not FHIR".to_owned();
+            return Err(Stop::Aside(Reason { cause: Cause::Unreadable, text }));
+        }
+    };
+    applied.map(|applied| outcome(&applied)).map_err(|error| refused(&error))
+}
+
+/// A resource without an id gets one from the digest of its message and its place in it: the same every time.
+fn puts(resources: Vec<Value>, origin: &Origin<'_>) -> Result<Vec<Change>, Stop> {
+    let place = |(index, mut value): (usize, Value)| {
+        if value.get("id").is_none() {
+            let name = origin.digest.to_hex();
+            let id = format!("{}-{index}", name.get(..32).unwrap_or(&name));
+            if let Some(object) = value.as_object_mut() {
+                object.insert("id", Value::from(id.as_str()));
+            }
+        }
+        Change::Put { value, expected: Expected::Any }
+    };
+    if resources.is_empty() {
+        let text = "the bundle holds no resource".to_owned();
+        return Err(Stop::Aside(Reason { cause: Cause::Incomplete, text }));
+    }
+    Ok(resources.into_iter().enumerate().map(place).collect())
+}
+
+fn outcome(applied: &Applied) -> Outcome {
+    match applied {
+        Applied::Committed(written) => {
+            let made = |one: &&Written| matches!(one.effect, Effect::Created | Effect::Updated | Effect::Deleted);
+            Outcome::Committed { versions: written.iter().filter(made).count() }
+        }
+        Applied::Unchanged(_) | Applied::Seen(_) => Outcome::Unchanged,
+    }
+}
+
+/// What to do with a message whose commit the store refused.
+fn refused(error: &Error) -> Stop {
+    let cause = match error.kind() {
+        ErrorKind::Invalid | ErrorKind::Unprocessable => Cause::Invalid,
+        ErrorKind::NotFound | ErrorKind::Gone | ErrorKind::PreconditionFailed | ErrorKind::MultipleMatches => Cause::Unresolved,
+        ErrorKind::Denied => Cause::Denied,
+        ErrorKind::TooCostly => Cause::TooLarge,
+        _ => {
+            if let Some(internal) = error.internal_text() {
+                tracing::error!(kind = ?error.kind(), internal, "a message could not be committed");
+            }
+            return Stop::Later("the store takes no writes now; send the message again later");
+        }
+    };
+    Stop::Aside(Reason { cause, text: issues(error) })
+}
+
+fn issues(error: &Error) -> String {
+    let shown = error.issues().iter().take(ISSUES_SHOWN_MAX).map(|issue| {
+        let places = issue.expression.join(", ");
+        if places.is_empty() { issue.details.clone() } else { format!("{places}: {}", issue.details) }
+    });
+    let mut text = shown.collect::<Vec<_>>().join("; ");
+    if error.issues().len() > ISSUES_SHOWN_MAX {
+        text.push_str(&format!("; and {} more", error.issues().len() - ISSUES_SHOWN_MAX));
+    }
+    text
+}
+
+/// The reason of a message that could not be mapped.
+pub(crate) fn unmapped(error: &MapError) -> Reason {
+    let cause = match error {
+        MapError::Unsupported { .. } => Cause::Unsupported,
+        _ => Cause::Incomplete,
+    };
+    Reason { cause, text: error.to_string() }
+}

@@ -1,0 +1,326 @@
+//! The way of one message: archive, decode, map, commit, and only then acknowledge.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fhir::json;
+use formats::hl7v2::{self, Message, ParseOptions};
+use mapping::hl7v2::{MessageIdentity, Source as MappingSource};
+use parking_lot::RwLock;
+use protect::access::{Actor, ActorKind, Purpose, Scopes};
+use repository::{Access, Caller, Store};
+use storage::archive::{Archive, Digest};
+use storage::clock::Clock;
+use storage::keys::{KeyRing, TenantId, sha256};
+
+use crate::answer::Answers;
+use crate::commit::{self, Origin};
+use crate::config::{ChannelConfig, ChannelKind, ConfigError};
+use crate::events;
+use crate::outcome::Outcome;
+use crate::quarantine::{Cause, Quarantine, QuarantineError, Quarantined, Reason};
+
+/// What an [`Ingest`] is put together from.
+pub struct IngestParts {
+    /// The store that messages are committed to.
+    pub store: Store,
+    /// Where raw messages are kept.
+    pub archive: Arc<Archive>,
+    /// Where messages stay that could not be committed.
+    pub quarantine: Quarantine,
+    /// Keys, for the digests in resource ids.
+    pub ring: Arc<KeyRing>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The tenant that messages belong to.
+    pub tenant: TenantId,
+    /// What may come in, and how.
+    pub channels: Vec<ChannelConfig>,
+}
+
+/// Takes messages: the same way for every channel, file and replay.
+pub struct Ingest {
+    store: Store,
+    archive: Arc<Archive>,
+    quarantine: Quarantine,
+    ring: Arc<KeyRing>,
+    clock: Arc<dyn Clock>,
+    tenant: TenantId,
+    channels: RwLock<BTreeMap<String, Arc<Channel>>>,
+    answers: Answers,
+}
+
+/// A checked channel.
+pub struct Channel {
+    /// Its configuration.
+    pub config: ChannelConfig,
+    source: MappingSource,
+    options: ParseOptions,
+}
+
+/// What a sender gets back, and what became of the message.
+#[derive(Debug)]
+pub struct Received {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Acknowledgements in order of sending, without frames; empty for what is not HL7 v2 or wants none.
+    pub answers: Vec<Vec<u8>>,
+}
+
+impl Ingest {
+    /// Puts it together.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a channel's configuration is wrong.
+    pub fn new(parts: IngestParts) -> Result<Arc<Self>, ConfigError> {
+        crate::config::check_all(&parts.channels)?;
+        let answers = Answers::new(parts.clock.now_ms());
+        let ingest = Self {
+            store: parts.store,
+            archive: parts.archive,
+            quarantine: parts.quarantine,
+            ring: parts.ring,
+            clock: parts.clock,
+            tenant: parts.tenant,
+            channels: RwLock::new(BTreeMap::new()),
+            answers,
+        };
+        for config in parts.channels {
+            ingest.add_channel(config)?;
+        }
+        Ok(Arc::new(ingest))
+    }
+
+    /// Adds a channel, or replaces the one of that name.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if its configuration is wrong.
+    pub fn add_channel(&self, config: ChannelConfig) -> Result<Arc<Channel>, ConfigError> {
+        config.check()?;
+        let mut source = MappingSource::new(&config.name, format!("tenant/{}", self.tenant.0), Arc::new(sha256));
+        source.zone = config.zone()?;
+        source.assigning_authorities.clone_from(&config.authorities);
+        source.code_systems.clone_from(&config.code_systems);
+        source.units.clone_from(&config.units);
+        let mut options = ParseOptions { default_charset: config.charset()?, ..ParseOptions::default() };
+        options.limits.message_bytes_max = config.message_bytes_max;
+        let channel = Arc::new(Channel { config, source, options });
+        self.channels.write().insert(channel.config.name.clone(), Arc::clone(&channel));
+        Ok(channel)
+    }
+
+    /// The channel of this name.
+    #[must_use]
+    pub fn channel(&self, name: &str) -> Option<Arc<Channel>> {
+        self.channels.read().get(name).cloned()
+    }
+
+    /// All channels, by name.
+    #[must_use]
+    pub fn channels(&self) -> Vec<Arc<Channel>> {
+        self.channels.read().values().cloned().collect()
+    }
+
+    /// The messages in quarantine, of one channel or of all.
+    #[must_use]
+    pub fn quarantined(&self, channel: Option<&str>) -> Vec<Quarantined> {
+        self.quarantine.list(channel)
+    }
+
+    /// Takes one HL7 v2 message without its frame: archives, commits, and says what to answer.
+    ///
+    /// Blocks until the message is durable. Never panics on foreign bytes.
+    pub fn receive_hl7v2(&self, channel: &Channel, bytes: &[u8]) -> Received {
+        let started = Instant::now();
+        let parsed = hl7v2::parse(bytes, &channel.options);
+        let (message, outcome) = match parsed {
+            Ok(parsed) => {
+                let outcome = self.keep(channel, bytes, |digest| self.commit_hl7v2(channel, &parsed.message, digest, None));
+                (Some(parsed.message), outcome)
+            }
+            Err(error) => {
+                let reason = Reason { cause: Cause::Unreadable, text: error.to_string() };
+                let outcome = self.keep(channel, bytes, |_| Err(Stop::Aside(reason)));
+                (hl7v2::parse_header(bytes, &channel.options), outcome)
+            }
+        };
+        let answers = self.answers.to(message.as_ref(), &outcome, self.clock.now_ms());
+        events::received(&channel.config.name, &outcome, bytes.len(), started.elapsed());
+        Received { outcome, answers }
+    }
+
+    /// Takes one FHIR resource or Bundle as JSON.
+    ///
+    /// Transactions and batches run as they say; other bundles and single resources are stored under their own ids.
+    pub fn receive_fhir(&self, channel: &Channel, bytes: &[u8]) -> Received {
+        let started = Instant::now();
+        let outcome = self.keep(channel, bytes, |digest| self.commit_fhir(channel, bytes, digest));
+        events::received(&channel.config.name, &outcome, bytes.len(), started.elapsed());
+        Received { outcome, answers: Vec::new() }
+    }
+
+    /// Takes one message of either format, by its first bytes.
+    pub fn receive(&self, channel: &Channel, bytes: &[u8]) -> Received {
+        if looks_like_json(bytes) { self.receive_fhir(channel, bytes) } else { self.receive_hl7v2(channel, bytes) }
+    }
+
+    /// A message by HTTPS for the `https` channel `name`, by a caller with a token; `None` if there is no such channel.
+    ///
+    /// # Errors
+    /// `Denied` unless the caller may create resources of any type.
+    pub fn receive_for(&self, caller: &Caller, name: &str, bytes: &[u8]) -> Result<Option<Received>, repository::Error> {
+        let Some(channel) = self.channel(name).filter(|channel| channel.config.kind == ChannelKind::Https) else {
+            return Ok(None);
+        };
+        self.store.access(caller.clone()).may_ingest()?;
+        Ok(Some(self.receive(&channel, bytes)))
+    }
+
+    /// Does the quarantined messages of a channel again, with the mapping as it is now. `each` hears of every outcome.
+    ///
+    /// # Errors
+    /// [`ReplayError`] if an archived message cannot be read; those before it are done.
+    pub fn replay(&self, channel: &Channel, each: &mut dyn FnMut(&Quarantined, &Outcome)) -> Result<(), ReplayError> {
+        for entry in self.quarantine.list(Some(&channel.config.name)) {
+            let digest = Digest::from_hex(&entry.message).ok_or(ReplayError::Missing)?;
+            let bytes = self.archive.get(&digest).map_err(|_| ReplayError::Archive)?.ok_or(ReplayError::Missing)?;
+            let received = self.receive(channel, &bytes);
+            each(&entry, &received.outcome);
+        }
+        Ok(())
+    }
+
+    /// Archives first; then does `commit`; then puts aside what could not be committed.
+    fn keep(
+        &self,
+        channel: &Channel,
+        bytes: &[u8],
+        commit: impl FnOnce(&Digest) -> Result<Outcome, Stop>,
+    ) -> Outcome {
+        if bytes.len() > channel.config.message_bytes_max {
+            let text = format!("the message is over {} bytes", channel.config.message_bytes_max);
+            return Outcome::Refused(Reason { cause: Cause::TooLarge, text });
+        }
+        let digest = match self.archive.put(bytes) {
+            Ok(digest) => digest,
+            Err(error) => {
+                tracing::error!(channel = %channel.config.name, error = %error, "a message could not be archived");
+                return Outcome::Failed("the message could not be kept; send it again later");
+            }
+        };
+        let name = digest.to_hex();
+        let kept = match commit(&digest) {
+            Ok(outcome) => self.quarantine.remove(&channel.config.name, &name).map(|()| outcome),
+            Err(Stop::Aside(reason)) => self.put_aside(channel, name, reason),
+            Err(Stop::Later(text)) => Ok(Outcome::Failed(text)),
+        };
+        kept.unwrap_or_else(|error| {
+            tracing::error!(channel = %channel.config.name, error = %error, "the quarantine could not be written");
+            Outcome::Failed("the message could not be kept; send it again later")
+        })
+    }
+
+    fn put_aside(&self, channel: &Channel, message: String, reason: Reason) -> Result<Outcome, QuarantineError> {
+        tracing::warn!(channel = %channel.config.name, cause = reason.cause.word(), "a message was put into quarantine");
+        self.quarantine.add(Quarantined {
+            message,
+            channel: channel.config.name.clone(),
+            reason: reason.clone(),
+            since_ms: self.clock.now_ms(),
+        })?;
+        Ok(Outcome::Quarantined(reason))
+    }
+
+    fn commit_hl7v2(
+        &self,
+        channel: &Channel,
+        message: &Message,
+        digest: &Digest,
+        replay: Option<&str>,
+    ) -> Result<Outcome, Stop> {
+        let mapped = mapping::hl7v2::map(message, &channel.source).map_err(|error| Stop::Aside(commit::unmapped(&error)))?;
+        let identity = identity(&mapped.identity, digest, replay);
+        let origin = Origin { identity, digest, channel: &channel.config.name };
+        commit::intents(&self.access(channel, &mapped.identity.control_id), &mapped.intents, origin)
+    }
+
+    fn commit_fhir(&self, channel: &Channel, bytes: &[u8], digest: &Digest) -> Result<Outcome, Stop> {
+        let limits = json::Limits { bytes_max: channel.config.message_bytes_max, ..json::Limits::default() };
+        let value = json::parse(bytes, &limits).map_err(|error| {
+            Stop::Aside(Reason { cause: Cause::Unreadable, text: format!("the text is not JSON: {error}") })
+        })?;
+        let identity = [b"fhir\0".as_slice(), digest.as_bytes()].concat();
+        let origin = Origin { identity, digest, channel: &channel.config.name };
+        commit::fhir(&self.access(channel, ""), value, origin)
+    }
+
+    /// The channel's own door: its actor is the channel, and it may read and write everything of its tenant.
+    fn access(&self, channel: &Channel, control_id: &str) -> Access {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let request_id: String = control_id.bytes().filter(|byte| plain(*byte)).take(64).map(char::from).collect();
+        let name = &channel.config.name;
+        self.store.access(Caller {
+            actor: Actor { kind: ActorKind::Device, id: format!("channel/{name}"), display: String::new() },
+            purpose: Purpose::Treatment,
+            home: self.tenant,
+            tenant: self.tenant,
+            scopes: Scopes::all(),
+            launch_patient: None,
+            request_id,
+            source: format!("channel/{name}"),
+        })
+    }
+
+    /// The keys, for channels that need them.
+    #[must_use]
+    pub fn ring(&self) -> &Arc<KeyRing> {
+        &self.ring
+    }
+}
+
+/// Why a message was not committed.
+pub(crate) enum Stop {
+    /// Put it aside.
+    Aside(Reason),
+    /// The store cannot now: nothing is kept but the archived bytes, and the sender should try again.
+    Later(&'static str),
+}
+
+/// Why a replay stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The archive lacks a message.
+    #[error("a quarantined message is not in the archive")]
+    Missing,
+    /// The archive could not be read.
+    #[error("the archive could not be read")]
+    Archive,
+}
+
+/// What makes two messages the same one: who sent it, its kind, control id and time, and its bytes. A sender that uses a
+/// control id again for other content has sent another message.
+fn identity(of: &MessageIdentity, digest: &Digest, replay: Option<&str>) -> Vec<u8> {
+    let texts = [
+        &of.sending_application,
+        &of.sending_facility,
+        &of.message_type,
+        &of.control_id,
+        &of.time,
+    ];
+    let mut identity = b"hl7v2\0".to_vec();
+    for text in texts {
+        identity.extend_from_slice(text.as_bytes());
+        identity.push(0);
+    }
+    identity.extend_from_slice(digest.as_bytes());
+    identity.extend_from_slice(replay.unwrap_or_default().as_bytes());
+    identity
+}
+
+/// Whether bytes are JSON rather than HL7 v2, by the first that is no white space.
+pub(crate) fn looks_like_json(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    matches!(bytes.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['))
+}
