@@ -1,0 +1,163 @@
+//! `ward.toml`: what an administrator decides. Read once at start; unknown keys are errors.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ingest::config::ChannelConfig;
+use serde::Deserialize;
+
+use crate::failure::{Failure, Result};
+
+/// The file that `ward init` writes.
+pub(crate) const TEMPLATE: &str = r#"# Ward's configuration. `ward config check` reads it and says what is wrong.
+
+[https]
+# Where FHIR, health and metrics are served. Loopback only, until you change it.
+listen = "127.0.0.1:8443"
+# The names and addresses in the certificate.
+hosts = ["localhost", "127.0.0.1"]
+# The base of links in answers, if clients use another name.
+# public_url = "https://ward.example.org"
+
+[audit]
+# true: a request's answer waits until its audit event is on disk. false: at most 100 ms behind.
+strict = false
+
+# A way in: HL7 v2 over MLLP, with TLS.
+[[channel]]
+name = "adt"
+kind = "mllp"
+listen = "127.0.0.1:2575"
+# The zone of times that name no offset.
+# zone = "Europe/Berlin"
+# URI for an assigning authority's namespace, as it stands in CX.4.
+# [channel.authorities]
+# HOSP = "urn:oid:2.16.840.1.113883.19.5"
+
+# Files put into a folder.
+# [[channel]]
+# name = "drop"
+# kind = "folder"
+# path = "/srv/ward/drop"
+
+# Messages by HTTPS POST to /channels/post.
+[[channel]]
+name = "post"
+kind = "https"
+"#;
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// The HTTPS listener.
+    pub(crate) https: Https,
+    /// The audit log.
+    pub(crate) audit: Audit,
+    /// Ways in.
+    pub(crate) channel: Vec<ChannelConfig>,
+}
+
+/// `[https]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Https {
+    /// Address and port; port 0 picks a free one.
+    pub(crate) listen: SocketAddr,
+    /// Names and addresses in the certificate.
+    pub(crate) hosts: Vec<String>,
+    /// Base of links in answers.
+    pub(crate) public_url: Option<String>,
+    /// Bytes of a request's body.
+    pub(crate) body_bytes_max: usize,
+    /// Connections at a time.
+    pub(crate) connections_max: usize,
+}
+
+impl Default for Https {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8443)),
+            hosts: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            public_url: None,
+            body_bytes_max: server::RequestLimits::default().body_bytes_max,
+            connections_max: server::ListenLimits::default().connections_max,
+        }
+    }
+}
+
+/// `[audit]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Audit {
+    /// Whether an answer waits for its event's fsync.
+    pub(crate) strict: bool,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(format!("`{}` could not be read: {error}", path.display()))
+                .hint("`ward init` writes a first configuration; `--config` names another file")
+        })?;
+        let config = Self::parse(&text).map_err(|problem| {
+            Failure::new(format!("`{}`: {problem}", path.display())).hint("`ward config check` tells when it is right")
+        })?;
+        Ok(config)
+    }
+
+    /// Reads and checks a text; the error says line and column where it can.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let place = error.span().map(|span| place(text, span.start)).unwrap_or_default();
+            format!("{place}{}", error.message())
+        })?;
+        ingest::config::check_all(&config.channel).map_err(|error| error.to_string())?;
+        if config.https.hosts.is_empty() {
+            return Err("`https.hosts` is empty: name at least one host for the certificate".to_owned());
+        }
+        if config.https.public_url.as_deref().is_some_and(|url| !url.starts_with("https://")) {
+            return Err("`https.public_url` begins with `https://`".to_owned());
+        }
+        if config.https.body_bytes_max == 0 || config.https.connections_max == 0 {
+            return Err("`https.body_bytes_max` and `https.connections_max` are at least 1".to_owned());
+        }
+        Ok(config)
+    }
+
+    /// Where the configuration of a data folder is.
+    pub(crate) fn path(data: &Path, given: Option<&PathBuf>) -> PathBuf {
+        given.cloned().unwrap_or_else(|| data.join("ward.toml"))
+    }
+}
+
+fn place(text: &str, offset: usize) -> String {
+    let before = text.get(..offset).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_a_right_configuration() {
+        let config = Config::parse(TEMPLATE).unwrap();
+        assert_eq!(config.channel.len(), 2);
+    }
+
+    #[test]
+    fn a_wrong_key_is_named_with_its_place() {
+        let problem = Config::parse("[https]\nlisten = \"127.0.0.1:0\"\nport = 1\n").unwrap_err();
+        assert!(problem.starts_with("line 3, column 1"), "{problem}");
+        assert!(problem.contains("port"), "{problem}");
+    }
+
+    #[test]
+    fn an_empty_file_listens_on_loopback_alone() {
+        assert!(Config::parse("").unwrap().https.listen.ip().is_loopback());
+    }
+}

@@ -1,0 +1,243 @@
+//! The data folder: what lies where, and how its parts are opened together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ingest::{Ingest, IngestParts, Quarantine};
+use protect::audit::{AuditLog, AuditOptions};
+use protect::token::TokenStore;
+use repository::{Options, Parts, Store, layout};
+use storage::archive::{Archive, ArchiveOptions};
+use storage::clock::{Clock, Random, SystemClock, SystemRandom};
+use storage::disk::{Disk, RealDisk};
+use storage::engine::{Engine, FjallEngine, FjallOptions};
+use storage::keys::{KeyRing, RootKey, TenantId, WORK_FACTOR_LOG2_DEFAULT};
+use storage::log::{FileLog, FileLogOptions, Log};
+
+use crate::config::Config;
+use crate::failure::{During, Failure, Result, chain};
+
+/// Where things lie in a data folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) data: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.data.join("keys")
+    }
+    pub(crate) fn root(&self) -> PathBuf {
+        self.keys().join("root.age")
+    }
+    pub(crate) fn tokens(&self) -> PathBuf {
+        self.data.join("tokens")
+    }
+    pub(crate) fn tls(&self) -> PathBuf {
+        self.data.join("tls")
+    }
+    pub(crate) fn log(&self) -> PathBuf {
+        self.data.join("log")
+    }
+    pub(crate) fn index(&self) -> PathBuf {
+        self.data.join("index")
+    }
+    pub(crate) fn archive(&self) -> PathBuf {
+        self.data.join("archive")
+    }
+    pub(crate) fn quarantine(&self) -> PathBuf {
+        self.data.join("quarantine")
+    }
+    pub(crate) fn audit(&self) -> PathBuf {
+        self.data.join("audit")
+    }
+    /// The URL of the server that runs on this folder, while it runs.
+    pub(crate) fn running(&self) -> PathBuf {
+        self.data.join("run").join("url")
+    }
+}
+
+/// How the root key is had.
+#[derive(Clone, Debug)]
+pub(crate) enum RootSource {
+    /// A key file, outside the data folder.
+    KeyFile(PathBuf),
+    /// The passphrase of `keys/root.age`.
+    Passphrase(zeroize::Zeroizing<String>),
+}
+
+/// The handles that everything else is opened with.
+#[derive(Clone)]
+pub(crate) struct Base {
+    pub(crate) layout: Layout,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) ring: Arc<KeyRing>,
+}
+
+impl Base {
+    /// Makes a data folder: keys and nothing else.
+    pub(crate) fn create(data: &Path, root: &RootSource) -> Result<Self> {
+        let layout = Layout { data: data.to_owned() };
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        if layout.keys().exists() {
+            return Err(Failure::new(format!("`{}` is a data folder already", data.display()))
+                .hint("`ward serve` starts it; choose another folder with `--data` for a new one"));
+        }
+        disk.create_dir_all(&layout.keys()).during("the data folder could not be made")?;
+        private(data)?;
+        let key = match root {
+            RootSource::KeyFile(path) if path.exists() => {
+                RootKey::read(disk.as_ref(), path, None).during("the key file could not be read")?
+            }
+            RootSource::KeyFile(path) => {
+                let key = RootKey::generate(random.as_ref());
+                key.write(disk.as_ref(), path, None).during("the key file could not be written")?;
+                private(path)?;
+                key
+            }
+            RootSource::Passphrase(passphrase) => {
+                let key = RootKey::generate(random.as_ref());
+                let lock = Some((passphrase.as_str(), WORK_FACTOR_LOG2_DEFAULT));
+                key.write(disk.as_ref(), &layout.root(), lock).during("the root key could not be written")?;
+                key
+            }
+        };
+        let ring = KeyRing::create(Arc::clone(&disk), &layout.keys(), key, Arc::clone(&random))
+            .during("the keys could not be made")?;
+        Ok(Self { layout, disk, clock: Arc::new(SystemClock), random, ring: Arc::new(ring) })
+    }
+
+    /// Opens the keys of a data folder.
+    pub(crate) fn open(data: &Path, root: &RootSource) -> Result<Self> {
+        let layout = Layout { data: data.to_owned() };
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        if !layout.keys().is_dir() {
+            return Err(Failure::new(format!("`{}` is no data folder of Ward", data.display()))
+                .hint("`ward init` makes one; `--data` or `WARD_DATA` names another"));
+        }
+        let key = match root {
+            RootSource::KeyFile(path) => RootKey::read(disk.as_ref(), path, None),
+            RootSource::Passphrase(passphrase) => RootKey::read(disk.as_ref(), &layout.root(), Some(passphrase)),
+        };
+        let key = key.map_err(|error| {
+            Failure::new(format!("the root key could not be opened: {}", chain(&error)))
+                .hint("give the passphrase in `WARD_PASSPHRASE`, or the key file that `ward init` was given with `--key-file`")
+        })?;
+        let ring = KeyRing::open(Arc::clone(&disk), &layout.keys(), key, Arc::clone(&random))
+            .during("the keys could not be opened")?;
+        Ok(Self { layout, disk, clock: Arc::new(SystemClock), random, ring: Arc::new(ring) })
+    }
+
+    /// The tokens; several processes may have them open.
+    pub(crate) fn tokens(&self) -> Result<TokenStore> {
+        let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
+        TokenStore::open(Arc::clone(&self.disk), &self.layout.tokens(), &self.ring, clock, random)
+            .during("the tokens could not be opened")
+    }
+
+    /// The log of the default tenant, which only one process may have open.
+    pub(crate) fn log(&self) -> Result<Arc<dyn Log>> {
+        let log = FileLog::open(Arc::clone(&self.disk), &self.layout.log(), FileLogOptions::default());
+        log.map(|log| Arc::new(log) as Arc<dyn Log>).map_err(|error| self.locked(&error, "the log"))
+    }
+
+    /// The index engine. One that does not open is derived data in disorder: it is thrown away and built anew from the log.
+    pub(crate) fn engine(&self) -> Result<Arc<dyn Engine>> {
+        let path = self.layout.index();
+        let open = || FjallEngine::open(&path, layout::SPACES, FjallOptions::default());
+        let engine = match open() {
+            Err(error) if error.kind() == storage::ErrorKind::Corrupt => {
+                tracing::warn!(error = %chain(&error), "the index does not open; it is built anew from the log");
+                FjallEngine::remove(&path).during("the damaged index could not be removed")?;
+                open()
+            }
+            other => other,
+        };
+        engine.map(|engine| Arc::new(engine) as Arc<dyn Engine>).map_err(|error| self.locked(&error, "the index"))
+    }
+
+    /// The audit log, which only one process may write.
+    pub(crate) fn audit(&self, strict: bool) -> Result<Arc<AuditLog>> {
+        let options = AuditOptions { strict, ..AuditOptions::default() };
+        let clock = Arc::clone(&self.clock);
+        let audit = AuditLog::open(Arc::clone(&self.disk), &self.layout.audit(), &self.ring, clock, options);
+        audit.map(Arc::new).map_err(|error| self.locked(&error, "the audit log"))
+    }
+
+    fn locked(&self, error: &(dyn std::error::Error + 'static), what: &str) -> Failure {
+        let failure = Failure::new(format!("{what} could not be opened: {}", chain(error)));
+        match std::fs::read_to_string(self.layout.running()) {
+            Ok(url) => failure.hint(format!("a server seems to run on this folder, at {}: stop it first", url.trim())),
+            Err(_) => failure,
+        }
+    }
+}
+
+/// Everything of a data folder, open.
+pub(crate) struct Home {
+    pub(crate) base: Base,
+    pub(crate) store: Store,
+    pub(crate) ingest: Arc<Ingest>,
+    pub(crate) audit: Arc<AuditLog>,
+}
+
+impl Home {
+    /// Opens all parts; the index catches up with the log on the way. `progress` hears how far (records done, of all).
+    pub(crate) fn open(base: Base, config: &Config, progress: &mut dyn FnMut(u64, u64)) -> Result<Self> {
+        let audit = base.audit(config.audit.strict)?;
+        let parts = Parts {
+            log: base.log()?,
+            engine: base.engine()?,
+            ring: Arc::clone(&base.ring),
+            audit: Arc::clone(&audit),
+            clock: Arc::clone(&base.clock),
+            random: Arc::clone(&base.random),
+            options: Options { base_url: config.https.public_url.as_ref().map(|url| format!("{url}/fhir")), ..Options::default() },
+        };
+        let mut told = |now: repository::Progress| progress(now.done, now.total);
+        let store = Store::open_with_progress(parts, &mut told).during("the store could not be opened")?;
+        let archive = Archive::open(
+            Arc::clone(&base.disk),
+            &base.layout.archive(),
+            Arc::clone(&base.ring),
+            TenantId::DEFAULT,
+            ArchiveOptions::default(),
+        )
+        .during("the archive could not be opened")?;
+        let list = FileLog::open(Arc::clone(&base.disk), &base.layout.quarantine(), FileLogOptions::default())
+            .during("the quarantine could not be opened")?;
+        let quarantine = Quarantine::open(Box::new(list), Arc::clone(&base.ring), TenantId::DEFAULT)
+            .during("the quarantine could not be opened")?;
+        let ingest = Ingest::new(IngestParts {
+            store: store.clone(),
+            archive: Arc::new(archive),
+            quarantine,
+            ring: Arc::clone(&base.ring),
+            clock: Arc::clone(&base.clock),
+            tenant: TenantId::DEFAULT,
+            channels: config.channel.clone(),
+        })
+        .during("the channels could not be set up")?;
+        Ok(Self { base, store, ingest, audit })
+    }
+
+    /// Closes in order: no more writes, then the audit log's last checkpoint.
+    pub(crate) fn close(self) {
+        self.store.close();
+        if let Err(error) = self.audit.close() {
+            tracing::error!(error = %chain(&error), "the audit log could not be closed; it recovers at the next start");
+        }
+    }
+}
+
+/// Makes a file or folder readable by its owner alone.
+fn private(path: &Path) -> Result {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = if path.is_dir() { 0o700 } else { 0o600 };
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .during(format!("`{}` could not be made private", path.display()))
+}
