@@ -70,7 +70,7 @@ fn application_ack(outcome: &Outcome) -> Ack {
             refused(code, error, format!("kept in quarantine: {}", reason.text))
         }
         Outcome::Refused(reason) => refused(AckCode::AR, ErrorCode::ApplicationInternal, reason.text.clone()),
-        Outcome::Failed(text) => refused(AckCode::AE, ErrorCode::ApplicationInternal, (*text).to_owned()),
+        Outcome::Failed { text } => refused(AckCode::AE, ErrorCode::ApplicationInternal, text.clone()),
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn fhir(access: &Access, value: Value, origin: Origin<'_>) -> Result<
 fn puts(resources: Vec<Value>, origin: &Origin<'_>) -> Result<Vec<Change>, Stop> {
     let place = |(index, mut value): (usize, Value)| {
         if value.get("id").is_none() {
-            let name = origin.digest.to_hex();
+            let name = origin.digest.to_string();
             let id = format!("{}-{index}", name.get(..32).unwrap_or(&name));
             if let Some(object) = value.as_object_mut() {
                 object.insert("id", Value::from(id.as_str()));

@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 use formats::hl7v2::batch::{self, Piece};
 
 use crate::outcome::Outcome;
-use crate::pipeline::{Channel, Ingest, looks_like_json};
+use crate::pipeline::looks_like_json;
 
 /// Bytes of a file that has to be held whole (all but NDJSON), after unzipping.
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -52,7 +52,7 @@ impl Tally {
             }
             Outcome::Unchanged => self.unchanged += 1,
             Outcome::Quarantined(_) => self.quarantined += 1,
-            Outcome::Refused(_) | Outcome::Failed(_) => self.failed += 1,
+            Outcome::Refused(_) | Outcome::Failed { .. } => self.failed += 1,
         }
     }
 
@@ -96,15 +96,16 @@ pub enum FileError {
     },
 }
 
-/// Sends every message of a file through `channel`, in the file's order. `each` hears of every outcome.
+/// Hands every message of a file to `deliver`, in the file's order, and counts what it says of each.
+///
+/// `bytes_max` bounds a message of JSON.
 ///
 /// # Errors
 /// [`FileError`] if the file cannot be read to its end.
 pub fn ingest_file(
-    ingest: &Ingest,
-    channel: &Channel,
     path: &Path,
-    each: &mut dyn FnMut(&Outcome),
+    bytes_max: usize,
+    deliver: &mut dyn FnMut(&[u8]) -> Outcome,
 ) -> Result<Tally, FileError> {
     let mut tally = Tally::default();
     let mut reader = open(path)?;
@@ -114,13 +115,11 @@ pub fn ingest_file(
         return Ok(tally);
     }
     let mut take = |tally: &mut Tally, bytes: &[u8]| {
-        let received = ingest.receive(channel, bytes);
-        tally.count(&received.outcome);
-        each(&received.outcome);
+        tally.count(&deliver(bytes));
     };
     if looks_like_json(head) {
         tally.files = 1;
-        json_file(reader, channel.config.message_bytes_max, &mut |bytes| take(&mut tally, bytes))?;
+        json_file(reader, bytes_max, &mut |bytes| take(&mut tally, bytes))?;
     } else {
         let bytes = whole(&mut reader)?;
         hl7v2_file(&bytes, &mut tally, &mut take);

@@ -1,9 +1,12 @@
 //! What became of one message.
 
+use serde::{Deserialize, Serialize};
+
 use crate::quarantine::Reason;
 
-/// What became of one message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What became of one message. As JSON: `{"outcome": word, …}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum Outcome {
     /// It is committed: durable and searchable.
     Committed {
@@ -17,10 +20,17 @@ pub enum Outcome {
     /// It was not taken: nothing of it is kept.
     Refused(Reason),
     /// It could not be dealt with now; the sender should send it again. Nothing of it is committed.
-    Failed(&'static str),
+    Failed {
+        /// What the sender is told.
+        text: String,
+    },
 }
 
 impl Outcome {
+    pub(crate) fn failed(text: &str) -> Self {
+        Self::Failed { text: text.to_owned() }
+    }
+
     /// Whether the store holds what the message says.
     #[must_use]
     pub fn is_success(&self) -> bool {
@@ -41,7 +51,7 @@ impl Outcome {
             Self::Unchanged => "unchanged",
             Self::Quarantined(_) => "quarantined",
             Self::Refused(_) => "refused",
-            Self::Failed(_) => "failed",
+            Self::Failed { .. } => "failed",
         }
     }
 }

@@ -132,11 +132,16 @@ impl Ingest {
     ///
     /// Blocks until the message is durable. Never panics on foreign bytes.
     pub fn receive_hl7v2(&self, channel: &Channel, bytes: &[u8]) -> Received {
+        self.receive_as(channel, bytes, None)
+    }
+
+    /// With `replay`, a message that was committed before is done again, once for each name of a replay.
+    fn receive_as(&self, channel: &Channel, bytes: &[u8], replay: Option<&str>) -> Received {
         let started = Instant::now();
         let parsed = hl7v2::parse(bytes, &channel.options);
         let (message, outcome) = match parsed {
             Ok(parsed) => {
-                let outcome = self.keep(channel, bytes, |digest| self.commit_hl7v2(channel, &parsed.message, digest, None));
+                let outcome = self.keep(channel, bytes, |digest| self.commit_hl7v2(channel, &parsed.message, digest, replay));
                 (Some(parsed.message), outcome)
             }
             Err(error) => {
@@ -181,12 +186,35 @@ impl Ingest {
     ///
     /// # Errors
     /// [`ReplayError`] if an archived message cannot be read; those before it are done.
-    pub fn replay(&self, channel: &Channel, each: &mut dyn FnMut(&Quarantined, &Outcome)) -> Result<(), ReplayError> {
+    pub fn replay_quarantined(&self, channel: &Channel, each: &mut dyn FnMut(&Outcome)) -> Result<(), ReplayError> {
         for entry in self.quarantine.list(Some(&channel.config.name)) {
-            let digest = Digest::from_hex(&entry.message).ok_or(ReplayError::Missing)?;
-            let bytes = self.archive.get(&digest).map_err(|_| ReplayError::Archive)?.ok_or(ReplayError::Missing)?;
-            let received = self.receive(channel, &bytes);
-            each(&entry, &received.outcome);
+            let digest = Digest::parse(&entry.message).ok_or(ReplayError::Missing)?;
+            let object = self.archive.get(&digest)?.ok_or(ReplayError::Missing)?;
+            each(&self.receive(channel, &object.bytes).outcome);
+        }
+        Ok(())
+    }
+
+    /// Does all archived messages of a channel again, in order of arrival, with the mapping as it is now.
+    ///
+    /// What the mapping makes of a message now is joined with what is stored by the same rules as when it came: an older
+    /// state does not overwrite a newer one, and what says nothing new makes no new version.
+    ///
+    /// # Errors
+    /// As for [`Self::replay_quarantined`].
+    pub fn replay_all(&self, channel: &Channel, each: &mut dyn FnMut(&Outcome)) -> Result<(), ReplayError> {
+        let run = format!("replay/{}", self.clock.now_ms());
+        for object in self.archive.replay(0) {
+            let object = object?;
+            if object.note != channel.config.name.as_bytes() {
+                continue;
+            }
+            let outcome = if looks_like_json(&object.bytes) {
+                self.receive_fhir(channel, &object.bytes).outcome
+            } else {
+                self.receive_as(channel, &object.bytes, Some(&run)).outcome
+            };
+            each(&outcome);
         }
         Ok(())
     }
@@ -202,22 +230,22 @@ impl Ingest {
             let text = format!("the message is over {} bytes", channel.config.message_bytes_max);
             return Outcome::Refused(Reason { cause: Cause::TooLarge, text });
         }
-        let digest = match self.archive.put(bytes) {
+        let digest = match self.archive.put_noted(bytes, channel.config.name.as_bytes()) {
             Ok(digest) => digest,
             Err(error) => {
                 tracing::error!(channel = %channel.config.name, error = %error, "a message could not be archived");
-                return Outcome::Failed("the message could not be kept; send it again later");
+                return Outcome::failed("the message could not be kept; send it again later");
             }
         };
-        let name = digest.to_hex();
+        let name = digest.to_string();
         let kept = match commit(&digest) {
             Ok(outcome) => self.quarantine.remove(&channel.config.name, &name).map(|()| outcome),
             Err(Stop::Aside(reason)) => self.put_aside(channel, name, reason),
-            Err(Stop::Later(text)) => Ok(Outcome::Failed(text)),
+            Err(Stop::Later(text)) => Ok(Outcome::failed(text)),
         };
         kept.unwrap_or_else(|error| {
             tracing::error!(channel = %channel.config.name, error = %error, "the quarantine could not be written");
-            Outcome::Failed("the message could not be kept; send it again later")
+            Outcome::failed("the message could not be kept; send it again later")
         })
     }
 
@@ -288,7 +316,7 @@ pub(crate) enum Stop {
 }
 
 /// Why a replay stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
     /// The archive lacks a message.
@@ -296,7 +324,7 @@ pub enum ReplayError {
     Missing,
     /// The archive could not be read.
     #[error("the archive could not be read")]
-    Archive,
+    Archive(#[from] storage::archive::ArchiveError),
 }
 
 /// What makes two messages the same one: who sent it, its kind, control id and time, and its bytes. A sender that uses a

@@ -10,10 +10,10 @@ use http::{HeaderMap, StatusCode, header};
 use crate::edge::Edge;
 use crate::reply::Refusal;
 
-/// Takes one message for a channel of kind `https` and answers with its acknowledgement.
+/// Takes one message for a channel of kind `https` and answers with its acknowledgements, or, for `Accept:
+/// application/json`, with what became of it.
 ///
-/// 200 carries the acknowledgement whatever its code: the message was received and is kept. Other statuses mean that it
-/// was not.
+/// 200 says that the message was dealt with, whatever became of it; other statuses mean that it was not looked at.
 pub(crate) async fn receive(
     State(edge): State<Arc<Edge>>,
     Path(name): Path<String>,
@@ -23,15 +23,16 @@ pub(crate) async fn receive(
     let caller = edge.caller(&headers)?;
     let ingest = edge.ingest().ok_or_else(missing)?;
     let bytes = edge.body(body).await?;
-    let reply = edge
-        .work(move || match ingest.receive_for(&caller, &name, &bytes) {
-            Ok(reply) => Ok(reply),
-            Err(error) => Err(Refusal::from(error)),
-        })
-        .await?;
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/hl7-v2")], reply).into_response())
+    let received = edge.work(move || Ok(ingest.receive_for(&caller, &name, &bytes)?)).await?.ok_or_else(missing)?;
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if received.answers.is_empty() || accept.contains("application/json") {
+        let body = serde_json::to_vec(&received.outcome).unwrap_or_default();
+        return Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response());
+    }
+    let body = received.answers.concat();
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/hl7-v2")], body).into_response())
 }
 
 fn missing() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "not-found", "no channel takes messages by HTTPS here")
+    Refusal::new(StatusCode::NOT_FOUND, "not-found", "no channel of this name takes messages by HTTPS")
 }

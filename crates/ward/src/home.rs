@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ingest::config::{ChannelConfig, ChannelKind};
 use ingest::{Ingest, IngestParts, Quarantine};
 use protect::audit::{AuditLog, AuditOptions};
 use protect::token::TokenStore;
@@ -16,6 +17,9 @@ use storage::log::{FileLog, FileLogOptions, Log};
 
 use crate::config::Config;
 use crate::failure::{During, Failure, Result, chain};
+
+/// The channel of `ward ingest`; it is always there.
+pub(crate) const FILES_CHANNEL: &str = "files";
 
 /// Where things lie in a data folder.
 #[derive(Clone, Debug)]
@@ -212,6 +216,13 @@ impl Home {
             .during("the quarantine could not be opened")?;
         let quarantine = Quarantine::open(Box::new(list), Arc::clone(&base.ring), TenantId::DEFAULT)
             .during("the quarantine could not be opened")?;
+        let mut channels = config.channel.clone();
+        if channels.iter().all(|channel| channel.name != FILES_CHANNEL) {
+            channels.push(ChannelConfig {
+                message_bytes_max: config.https.body_bytes_max,
+                ..ChannelConfig::new(FILES_CHANNEL, ChannelKind::Https)
+            });
+        }
         let ingest = Ingest::new(IngestParts {
             store: store.clone(),
             archive: Arc::new(archive),
@@ -219,7 +230,7 @@ impl Home {
             ring: Arc::clone(&base.ring),
             clock: Arc::clone(&base.clock),
             tenant: TenantId::DEFAULT,
-            channels: config.channel.clone(),
+            channels,
         })
         .during("the channels could not be set up")?;
         Ok(Self { base, store, ingest, audit })

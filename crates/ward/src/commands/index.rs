@@ -1,0 +1,53 @@
+//! `ward index verify|rebuild`.
+
+use clap::Subcommand;
+
+use crate::Common;
+use crate::failure::{During, Failure, Result};
+use crate::home::Base;
+use crate::output;
+use crate::root;
+
+/// What can be done with the index.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Build an index in memory from the log and compare; changes nothing
+    Verify,
+    /// Throw the index away and build it anew from the log
+    Rebuild,
+}
+
+/// Runs it; the server must not run.
+pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
+    let base = Base::open(&common.data, &root::source(common)?)?;
+    let (log, engine) = (base.log()?, base.engine()?);
+    let bar = output::bar(0, "records");
+    let mut progress = |now: repository::Progress| {
+        bar.set_length(now.total);
+        bar.set_position(now.done);
+    };
+    match verb {
+        Verb::Rebuild => {
+            repository::rebuild(&log, &engine, &base.ring, &mut progress).during("the index could not be built")?;
+            bar.finish_and_clear();
+            println!("the index was built anew from {} records", log.next().0.saturating_sub(1));
+            Ok(())
+        }
+        Verb::Verify => {
+            let reports = repository::verify(&log, &engine, &base.ring, &mut progress).during("the index could not be read")?;
+            bar.finish_and_clear();
+            let rows: Vec<Vec<String>> = reports
+                .iter()
+                .map(|one| {
+                    let count = |number: u64| number.to_string();
+                    vec![one.space.to_owned(), count(one.keys), count(one.missing), count(one.extra), count(one.different)]
+                })
+                .collect();
+            output::table(&["space", "keys", "missing", "extra", "different"], &rows);
+            if reports.iter().all(repository::SpaceReport::is_clean) {
+                return Ok(());
+            }
+            Err(Failure::new("the index differs from the log").hint("`ward index rebuild` builds it anew; no data is lost by that"))
+        }
+    }
+}

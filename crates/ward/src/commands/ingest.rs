@@ -1,0 +1,182 @@
+//! `ward ingest PATH…`: files and folders, with or without a running server.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use http::Method;
+use ingest::Outcome;
+use ingest::files::{self, Tally};
+use tokio::runtime::Runtime;
+
+use crate::Common;
+use crate::client::Client;
+use crate::commands::token;
+use crate::config::Config;
+use crate::failure::{During, Failure, Result, chain};
+use crate::home::{Base, FILES_CHANNEL, Home};
+use crate::output::{self, Format};
+use crate::{root, tls};
+
+/// What `ward ingest` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Files and folders; folders are walked, in the order of names
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// The channel whose settings (zone, character set, authorities) the messages get
+    #[arg(long, default_value = FILES_CHANNEL)]
+    channel: String,
+    /// How to print the summary
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Takes everything in, and ends with one summary.
+pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
+    super::serve::start_logs();
+    let started = Instant::now();
+    let config = Config::read(&Config::path(&common.data, common.config.as_ref()))?;
+    let base = Base::open(&common.data, &root::source(common)?)?;
+    let mut found = Vec::new();
+    for path in &arguments.paths {
+        walk(path, &mut found)?;
+    }
+    let mut way = Way::open(base, &config, &arguments.channel)?;
+    let bar = output::bar(found.len() as u64, "files");
+    let (mut total, mut unread) = (Tally::default(), Vec::new());
+    for path in &found {
+        match files::ingest_file(path, config.https.body_bytes_max, &mut |bytes| way.deliver(bytes)) {
+            Ok(tally) => {
+                tally.problems.iter().for_each(|problem| bar.suspend(|| eprintln!("{}: {problem}", path.display())));
+                if tally.skipped > 0 {
+                    bar.suspend(|| eprintln!("{}: no format that is taken in; left alone", path.display()));
+                }
+                total.add(tally);
+            }
+            Err(error) => unread.push(format!("`{}`: {}", path.display(), chain(&error))),
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    way.close();
+    summary(&total, started.elapsed().as_secs_f64(), arguments.format);
+    let problem = unread.first().cloned().or_else(|| {
+        (total.failed > 0).then(|| format!("{} messages could not be dealt with; they are not committed", total.failed))
+    });
+    problem.map_or(Ok(()), |problem| Err(Failure::new(problem).hint("run it again: what is committed is not committed twice")))
+}
+
+fn summary(total: &Tally, seconds: f64, format: Format) {
+    if format == Format::Json {
+        println!(
+            "{}",
+            serde_json::json!({
+                "files": total.files,
+                "messages": total.messages,
+                "committed": total.committed,
+                "unchanged": total.unchanged,
+                "quarantined": total.quarantined,
+                "failed": total.failed,
+                "resources": total.resources,
+                "seconds": (seconds * 1000.0).round() / 1000.0,
+            })
+        );
+        return;
+    }
+    let row = [total.files, total.messages, total.committed, total.unchanged, total.quarantined, total.failed, total.resources];
+    let mut row: Vec<String> = row.iter().map(u64::to_string).collect();
+    row.push(format!("{seconds:.1}"));
+    output::table(&["files", "messages", "committed", "unchanged", "quarantined", "failed", "resources", "seconds"], &[row]);
+    if total.quarantined > 0 {
+        eprintln!("hint: `ward channel quarantine` lists what was kept but not committed, with reasons");
+    }
+}
+
+/// All files at or below a path, in the order of names; links are not followed below the path given.
+fn walk(path: &Path, found: &mut Vec<PathBuf>) -> Result {
+    let facts = std::fs::metadata(path).map_err(|error| Failure::new(format!("`{}`: {error}", path.display())))?;
+    if !facts.is_dir() {
+        found.push(path.to_owned());
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let mut entries = entries.during(format!("`{}` could not be read", path.display()))?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let kind = entry.file_type().during("a folder could not be read")?;
+        if kind.is_dir() {
+            walk(&entry.path(), found)?;
+        } else if kind.is_file() {
+            found.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// How messages get in: straight into the open store, or through the server that has it open.
+enum Way {
+    Direct { home: Box<Home>, channel: std::sync::Arc<ingest::Channel> },
+    Server { runtime: Runtime, client: Box<Client>, path: String, base: Box<Base>, token: protect::token::TokenId },
+}
+
+impl Way {
+    fn open(base: Base, config: &Config, channel: &str) -> Result<Self> {
+        match std::fs::read_to_string(base.layout.running()) {
+            Ok(url) if reachable(url.trim()) => Self::server(base, url.trim(), channel),
+            _ => {
+                let home = Home::open(base, config, &mut |_, _| {})?;
+                let channel = home.ingest.channel(channel).ok_or_else(|| {
+                    Failure::usage(format!("there is no channel `{channel}`")).hint("`ward channel list` shows the channels")
+                })?;
+                Ok(Self::Direct { home: Box::new(home), channel })
+            }
+        }
+    }
+
+    /// The keys of the folder are proof enough: a token is made for this run, and ended with it.
+    fn server(base: Base, url: &str, channel: &str) -> Result<Self> {
+        let (token, secret) = token::create(&base, "system/*.cruds", "ward ingest", 1)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().during("the runtime did not start")?;
+        let trust = server::tls::client_config(&tls::authority_pem(&base)?).during("TLS could not be set up")?;
+        let client = Box::new(Client::new(url, trust, &secret)?);
+        Ok(Self::Server { runtime, client, path: format!("/channels/{channel}"), base: Box::new(base), token })
+    }
+
+    fn deliver(&mut self, bytes: &[u8]) -> Outcome {
+        match self {
+            Self::Direct { home, channel } => home.ingest.receive(channel, bytes).outcome,
+            Self::Server { runtime, client, path, .. } => {
+                let accept = [("accept", "application/json"), ("content-type", "application/octet-stream")];
+                let answer = runtime.block_on(client.call(Method::POST, path, &accept, bytes.to_vec()));
+                let failed = |text: String| Outcome::Failed { text };
+                match answer {
+                    Ok((status, body)) if status.is_success() => {
+                        serde_json::from_slice(&body).unwrap_or_else(|_| failed("the server's answer was not understood".to_owned()))
+                    }
+                    Ok((status, _)) => failed(format!("the server answered {status}")),
+                    Err(failure) => failed(failure.to_string()),
+                }
+            }
+        }
+    }
+
+    fn close(self) {
+        match self {
+            Self::Direct { home, .. } => home.close(),
+            Self::Server { base, token, .. } => {
+                // A token that stays is good for a day at most.
+                let _ = base.tokens().map(|tokens| tokens.revoke(token));
+            }
+        }
+    }
+}
+
+/// A server that was killed leaves its address behind: only one that answers counts.
+fn reachable(url: &str) -> bool {
+    let address = url.strip_prefix("https://").unwrap_or(url);
+    std::net::ToSocketAddrs::to_socket_addrs(address)
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .is_some_and(|address| std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_secs(2)).is_ok())
+}
