@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod failure;
 mod home;
+mod mllp;
 mod output;
 mod root;
 mod tls;
