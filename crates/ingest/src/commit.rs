@@ -3,15 +3,12 @@
 use fhir::json::Value;
 use mapping::hl7v2::MapError;
 use mapping::{Intent, Resolution};
-use repository::{Access, Applied, Change, Effect, Error, ErrorKind, Expected, Source, Written};
+use repository::{Access, Applied, Change, Effect, Error, ErrorKind, Expected, Source, Standing, Written};
 use storage::archive::Digest;
 
 use crate::outcome::Outcome;
 use crate::pipeline::Stop;
 use crate::quarantine::{Cause, Reason};
-
-/// Tries of a commit that other writers overtook.
-const TRIES_MAX: usize = 16;
 
 /// Issues of a refused resource that a reason names.
 const ISSUES_SHOWN_MAX: usize = 3;
@@ -37,41 +34,36 @@ impl Origin<'_> {
 ///
 /// What was looked at is a precondition of the commit: if another writer was faster, it is looked at again.
 pub(crate) fn intents(access: &Access, intents: &[Intent], origin: Origin<'_>) -> Result<Outcome, Stop> {
-    for _ in 0..TRIES_MAX {
-        let mut changes = Vec::with_capacity(intents.len());
-        for intent in intents {
-            changes.extend(change(access, intent)?);
-        }
-        match access.apply(changes, origin.source()) {
-            Ok(applied) => return Ok(outcome(&applied)),
-            Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::PreconditionFailed) => {}
-            Err(error) => return Err(refused(&error)),
-        }
-    }
-    Err(Stop::Later("other messages changed the same record again and again; send it again"))
+    let target = |intent: &Intent| {
+        let (resource_type, id) = intent.key();
+        (resource_type.into(), id.into())
+    };
+    let targets: Vec<_> = intents.iter().map(target).collect();
+    let applied = access.apply_resolving(&targets, &origin.source(), &mut |standing| {
+        let joined = intents.iter().zip(standing);
+        Ok(joined.filter_map(|(intent, standing)| change(intent, standing.as_ref())).collect())
+    });
+    applied.map(|applied| outcome(&applied)).map_err(|error| refused(&error))
 }
 
-fn change(access: &Access, intent: &Intent) -> Result<Option<Change>, Stop> {
-    let (resource_type, id) = intent.key();
-    let stored = access.stored(resource_type, id).map_err(|error| refused(&error))?;
-    let expected = stored.as_ref().map_or(Expected::Absent, |(version, _)| Expected::Version(*version));
-    Ok(match mapping::resolve(stored.as_ref().map(|(_, value)| value), intent) {
-        Resolution::Put(value) => Some(Change::Put { value, expected }),
+fn change(intent: &Intent, standing: Option<&Standing>) -> Option<Change> {
+    match mapping::resolve(standing.map(|standing| &standing.value), intent) {
+        Resolution::Put(value) => Some(Change::Put { value, expected: Expected::Any }),
         _ => None,
-    })
+    }
 }
 
 /// Commits a FHIR value: a transaction or batch as it says, other bundles and single resources under their own ids.
 pub(crate) fn fhir(access: &Access, value: Value, origin: Origin<'_>) -> Result<Outcome, Stop> {
     let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
     let applied = match (value.resource_type(), kind) {
-        (Some("Bundle"), "transaction" | "batch") => access.transaction_from(value, origin.source()),
+        (Some("Bundle"), "transaction" | "batch") => access.transaction_from(value, &origin.source()),
         (Some("Bundle"), "collection" | "searchset" | "history" | "") => {
             let resources = value.get("entry").map(Value::elements).unwrap_or_default();
             let resources: Vec<Value> = resources.iter().filter_map(|entry| entry.get("resource")).cloned().collect();
-            access.apply(puts(resources, &origin)?, origin.source())
+            access.apply(puts(resources, &origin)?, &origin.source())
         }
-        (Some(_), _) => access.apply(puts(vec![value], &origin)?, origin.source()),
+        (Some(_), _) => access.apply(puts(vec![value], &origin)?, &origin.source()),
         (None, _) => {
             let text = "the JSON has no `resourceType`: it is not FHIR".to_owned();
             return Err(Stop::Aside(Reason { cause: Cause::Unreadable, text }));

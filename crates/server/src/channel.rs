@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use fhir::outcome::IssueType;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::edge::Edge;
@@ -34,5 +35,5 @@ pub(crate) async fn receive(
 }
 
 fn missing() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "not-found", "no channel of this name takes messages by HTTPS")
+    Refusal::new(StatusCode::NOT_FOUND, IssueType::NotFound, "no channel of this name takes messages by HTTPS")
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use axum::body::Body;
 use bytes::Bytes;
 use fhir::json::{self, Value};
+use fhir::outcome::IssueType;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -103,7 +104,10 @@ impl Edge {
         Ok(Caller {
             actor: grant.spec.actor,
             purpose: purpose(headers)?.unwrap_or(grant.spec.purpose),
+            home: grant.spec.tenant,
             tenant: grant.spec.tenant,
+            launch_patient: None,
+            source: "https".to_owned(),
             scopes: grant.spec.scopes,
             request_id: self.request_id(headers),
         })
@@ -146,13 +150,13 @@ impl Edge {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "too-long",
+                IssueType::TooLong,
                 format!("the body is over {} bytes", self.limits.body_bytes_max),
             )),
             Ok(Err(_)) => Err(Refusal::invalid("the body ended early or its content coding is broken")),
             Err(_) => Err(Refusal::new(
                 StatusCode::REQUEST_TIMEOUT,
-                "timeout",
+                IssueType::Timeout,
                 format!("the body did not arrive within {} ms", self.limits.body_ms_max),
             )),
         }
@@ -161,7 +165,7 @@ impl Edge {
     /// Parses a body as JSON, within its bounds; the error says line and column.
     pub(crate) fn parse(&self, bytes: &[u8]) -> Result<Value, Refusal> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "required", "the body is empty; send a resource as JSON"));
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, IssueType::Required, "the body is empty; send a resource as JSON"));
         }
         let limits = json::Limits {
             bytes_max: self.limits.body_bytes_max,
@@ -169,7 +173,7 @@ impl Edge {
             nodes_max: self.limits.nodes_max,
         };
         json::parse(bytes, &limits)
-            .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "structure", format!("the body is not JSON: {error}")))
+            .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, IssueType::Structure, format!("the body is not JSON: {error}")))
     }
 
     /// Runs work of the store on a thread that may block, within the bound of busy requests.
@@ -181,13 +185,13 @@ impl Edge {
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let Ok(_slot) = Arc::clone(&self.busy).try_acquire_owned() else {
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "throttled", "too many requests are at work; come again"));
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueType::Throttled, "too many requests are at work; come again"));
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,
             Err(_) => {
                 tracing::error!("a request panicked");
-                Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "exception", "an internal error; it has been logged"))
+                Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, IssueType::Exception, "an internal error; it has been logged"))
             }
         }
     }

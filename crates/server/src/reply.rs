@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use fhir::json::Value;
-use fhir::outcome::{Issue, Outcome};
+use fhir::outcome::{Issue, IssueType, Outcome};
 use http::{HeaderValue, StatusCode, header};
 use repository::{Error, ErrorKind, Versioned};
 
@@ -38,14 +38,14 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with one issue: `code` from the value set issue-type, `details` for a person.
-    pub fn new(status: StatusCode, code: &'static str, details: impl Into<String>) -> Self {
+    /// A refusal with one issue: a code of the value set issue-type, and `details` for a person.
+    pub fn new(status: StatusCode, code: IssueType, details: impl Into<String>) -> Self {
         Self { status, outcome: Outcome { issues: vec![Issue::error(code, details)] }, challenge: false }
     }
 
     /// The request is malformed.
     pub fn invalid(details: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid", details)
+        Self::new(StatusCode::BAD_REQUEST, IssueType::Invalid, details)
     }
 
     /// A refusal with the issues that a check found.
@@ -57,7 +57,7 @@ impl Refusal {
     /// Nobody has shown who asks (401 with a challenge, RFC 6750).
     #[must_use]
     pub fn login(details: &'static str) -> Self {
-        Self { challenge: true, ..Self::new(StatusCode::UNAUTHORIZED, "login", details) }
+        Self { challenge: true, ..Self::new(StatusCode::UNAUTHORIZED, IssueType::Login, details) }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::edge::Edge;
 use crate::{channel, events, health, rest};
 
 /// Answers smaller than this are sent as they are: compressing them costs more than it saves.
-const COMPRESS_ABOVE_BYTES: u16 = 1024;
+const COMPRESS_ABOVE_BYTES: u64 = 1024;
 
 /// The router of a server.
 pub fn router(edge: Arc<Edge>) -> Router {

@@ -11,7 +11,7 @@ use super::{Access, check_id, type_code};
 use crate::error::{Error, ErrorKind, Result, Signal};
 use crate::prepare::{Content, Draft};
 use crate::record::Origin;
-use crate::types::{Applied, Change, Effect, Expected, Seen, Source};
+use crate::types::{Applied, Change, Effect, Expected, Seen, Source, Written};
 use crate::view::View;
 
 /// Most changes in one set.
@@ -86,6 +86,14 @@ impl Access {
         })
     }
 
+    /// Whether the caller may bring messages in. It shows nothing, so it leaves no audit event.
+    ///
+    /// # Errors
+    /// `Denied`.
+    pub fn may_ingest(&self) -> Result<()> {
+        self.caller.decide(Interaction::Ingest, None).map(|_| ())
+    }
+
     /// Whether a message of this identity was committed. It shows nothing of a patient, so it leaves no audit event.
     ///
     /// # Errors
@@ -95,7 +103,7 @@ impl Access {
         self.view()?.seen(message_identity)
     }
 
-    fn seen_now(&self, source: &Source) -> Result<Option<Seen>> {
+    pub(super) fn seen_now(&self, source: &Source) -> Result<Option<Seen>> {
         if source.message_identity.is_empty() {
             return Ok(None);
         }
@@ -132,19 +140,27 @@ impl Access {
             drafts.push(draft);
         }
         let sketches: Vec<Sketch> = drafts.iter().map(Sketch::without_body).collect();
-        let origin = Origin {
+        let done = self.submit(view, position, drafts, Vec::new(), self.origin_of(source));
+        let written = done.and_then(|done| {
+            sketches.into_iter().zip(done).map(|(sketch, done)| sketch.written(done)).collect::<Result<Vec<_>>>()
+        });
+        self.applied(written, source)
+    }
+
+    /// Who, why, and the message that it came with.
+    pub(super) fn origin_of(&self, source: &Source) -> Origin {
+        Origin {
             message_identity: source.message_identity.clone(),
             archive_digest: source.archive_digest.clone(),
             channel: source.channel.clone(),
             ..self.origin()
-        };
-        match self.submit(view, position, drafts, Vec::new(), origin) {
-            Ok(done) => {
-                let written = sketches
-                    .into_iter()
-                    .zip(done)
-                    .map(|(sketch, done)| sketch.written(done))
-                    .collect::<Result<Vec<_>>>()?;
+        }
+    }
+
+    /// What a message's commit came to; one that another thread committed meanwhile was seen.
+    pub(super) fn applied(&self, written: Result<Vec<Written>>, source: &Source) -> Result<Applied> {
+        match written {
+            Ok(written) => {
                 let idle = |effect| matches!(effect, Effect::Unchanged | Effect::AlreadyDeleted);
                 if written.iter().all(|written| idle(written.effect)) {
                     return Ok(Applied::Unchanged(written));

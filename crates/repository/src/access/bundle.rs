@@ -20,7 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{Reach, Shown};
 use crate::layout;
 use crate::prepare::{Content, Draft, Guard};
-use crate::types::{Effect, Written};
+use crate::record::Origin;
+use crate::types::{Applied, Effect, Source, Written};
 use crate::view::View;
 
 /// Most entries of a bundle.
@@ -67,11 +68,38 @@ impl Access {
         self.audited(Interaction::Transaction, None, |shown| {
             let steps = entry::read(bundle, "transaction")?;
             // Resources move into the drafts at each try, so all tries but the last work on a copy.
-            self.retrying(|| self.transact(&steps, shown))
+            self.retrying(|| self.transact(&steps, self.origin(), &mut Vec::new(), shown))
         })
     }
 
-    fn transact(&self, steps: &[Step], shown: &mut Shown) -> Result<Value> {
+    /// Carries out a transaction or batch bundle that came as a message: all of it or nothing, and the message is remembered
+    /// in the same record.
+    ///
+    /// # Errors
+    /// Those of [`Self::transaction`].
+    pub fn transaction_from(&self, bundle: Value, source: &Source) -> Result<Applied> {
+        self.audited(Interaction::Ingest, None, |shown| {
+            if let Some(seen) = self.seen_now(source)? {
+                return Ok(Applied::Seen(seen));
+            }
+            let batch = bundle.get("type").and_then(Value::as_str) == Some("batch");
+            let steps = entry::read(bundle, if batch { "batch" } else { "transaction" })?;
+            let mut written = Vec::new();
+            let done = self.retrying(|| {
+                written.clear();
+                self.transact(&steps, self.origin_of(source), &mut written, shown)
+            });
+            self.applied(done.map(|_| written), source)
+        })
+    }
+
+    fn transact(
+        &self,
+        steps: &[Step],
+        origin: Origin,
+        all: &mut Vec<Written>,
+        shown: &mut Shown,
+    ) -> Result<Value> {
         let position = self.inner.position();
         let view = self.view()?;
         let mut guards = Vec::new();
@@ -109,7 +137,7 @@ impl Access {
             }
         }
         let sketches: Vec<Sketch> = drafts.iter().map(Sketch::without_body).collect();
-        let done = self.submit(view, position, drafts, guards, self.origin())?;
+        let done = self.submit(view, position, drafts, guards, origin)?;
         let mut answers: Vec<Option<Value>> = steps.iter().map(|_| None).collect();
         for ((at, sketch), done) in drafted.into_iter().zip(sketches).zip(done) {
             let written = sketch.written(done)?;
@@ -117,6 +145,7 @@ impl Access {
             if let Some(answer) = answers.get_mut(at) {
                 *answer = Some(response_entry(&written, None));
             }
+            all.push(written);
         }
         self.answer_rest(steps, &placed, &mut answers, shown)?;
         Ok(response_bundle("transaction-response", answers.into_iter().flatten()))

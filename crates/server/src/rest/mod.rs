@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use fhir::outcome::IssueType;
 
 use crate::edge::Edge;
 use crate::reply::Refusal;
@@ -46,13 +47,13 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
 }
 
 async fn unknown() -> Refusal {
-    Refusal::new(http::StatusCode::NOT_FOUND, "not-found", "there is nothing at this path; `/fhir/metadata` says what there is")
+    Refusal::new(http::StatusCode::NOT_FOUND, IssueType::NotFound, "there is nothing at this path; `/fhir/metadata` says what there is")
 }
 
 async fn not_allowed() -> Refusal {
     Refusal::new(
         http::StatusCode::METHOD_NOT_ALLOWED,
-        "not-supported",
+        IssueType::NotSupported,
         "this path does not take that method; `/fhir/metadata` says which interactions there are",
     )
 }

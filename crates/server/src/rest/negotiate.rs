@@ -1,6 +1,7 @@
 //! What the client can read and how it likes its answers: `Accept`, `_format`, `_pretty`, `Prefer`.
 
 use fhir::json::{self, Value};
+use fhir::outcome::IssueType;
 use http::{HeaderMap, StatusCode, header};
 
 use super::form::Pairs;
@@ -84,7 +85,7 @@ fn is_json(format: &str) -> bool {
 }
 
 fn unacceptable() -> Refusal {
-    Refusal::new(StatusCode::NOT_ACCEPTABLE, "not-supported", "only JSON is offered: `application/fhir+json`")
+    Refusal::new(StatusCode::NOT_ACCEPTABLE, IssueType::NotSupported, "only JSON is offered: `application/fhir+json`")
 }
 
 /// Refuses a body that says it is not JSON. A missing `Content-Type` is taken as JSON.
@@ -100,7 +101,7 @@ pub(crate) fn takes(headers: &HeaderMap, media: &[&str]) -> Result<(), Refusal> 
     }
     Err(Refusal::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "not-supported",
+        IssueType::NotSupported,
         format!("this body's `Content-Type` is not taken here; send {}", media.join(" or ")),
     ))
 }

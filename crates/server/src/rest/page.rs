@@ -1,9 +1,9 @@
 //! Pages of search results and histories, put together from finished bytes: stored bodies are copied, not written anew.
 
 use fhir::json::Value;
-use fhir::outcome::Outcome;
+use fhir::outcome::{Issue, IssueType, Outcome, Severity};
 use fhir::search::query::{PAGE_PARAMETER, Query};
-use repository::{Effect, HistoryPage, SearchMode, SearchPage};
+use repository::{Effect, HistoryPage, PreviousPage, SearchMode, SearchPage};
 
 use super::form::{self, Pairs};
 
@@ -14,16 +14,18 @@ pub(crate) fn searchset(base: &str, resource_type: &str, query: &Query, page: Se
     if let Some(total) = page.total {
         out.text(&format!(",\"total\":{total}"));
     }
-    let used = || query.used.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let link = |token: Option<&str>| {
-        let token = token.map(|token| (PAGE_PARAMETER, token));
-        let pairs = form::encode(used().chain(token));
+        let used = query.used.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let pairs = form::encode(used.chain(token.map(|token| (PAGE_PARAMETER, token))));
         let mark = if pairs.is_empty() { "" } else { "?" };
         format!("{base}/{resource_type}{mark}{pairs}")
     };
     let mut links = vec![("self", link(query.cursor.as_deref()))];
     links.extend(page.next.as_deref().map(|token| ("next", link(Some(token)))));
-    links.extend(page.previous.as_deref().map(|token| ("previous", link(Some(token)))));
+    links.extend(page.previous.as_ref().map(|previous| match previous {
+        PreviousPage::First => ("previous", link(None)),
+        PreviousPage::Token(token) => ("previous", link(Some(token))),
+    }));
     out.links(&links);
     for entry in &page.entries {
         let mode = match entry.mode {
@@ -35,7 +37,7 @@ pub(crate) fn searchset(base: &str, resource_type: &str, query: &Query, page: Se
     }
     let mut issues = page.issues;
     issues.extend(page.explain.map(|plan| {
-        fhir::outcome::Issue::information("informational", String::from_utf8_lossy(&plan.to_vec()).into_owned())
+        Issue::new(Severity::Information, IssueType::Informational, String::from_utf8_lossy(&plan.to_vec()).into_owned())
     }));
     if !issues.is_empty() {
         let outcome = Outcome { issues }.to_json().to_vec();

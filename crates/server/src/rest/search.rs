@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use fhir::search::query::{self, Query};
+use fhir::outcome::IssueType;
 use http::{HeaderMap, StatusCode};
 
 use super::form::Pairs;
@@ -50,7 +51,7 @@ fn bounded(edge: &Edge, length: usize) -> Result<(), Refusal> {
     if length <= limit {
         return Ok(());
     }
-    Err(Refusal::new(StatusCode::URI_TOO_LONG, "too-long", format!("the query is over {limit} bytes")))
+    Err(Refusal::new(StatusCode::URI_TOO_LONG, IssueType::TooLong, format!("the query is over {limit} bytes")))
 }
 
 async fn search(edge: Arc<Edge>, resource_type: String, pairs: Pairs, headers: HeaderMap) -> Result<Response, Refusal> {
@@ -67,11 +68,11 @@ async fn search(edge: Arc<Edge>, resource_type: String, pairs: Pairs, headers: H
     Ok(reply::json(StatusCode::OK, body))
 }
 
-/// Reads the criteria of a search, or of a conditional interaction.
+/// Reads the criteria of a search.
 ///
 /// # Errors
 /// 400 with an issue for each pair that cannot be used.
-pub(crate) fn parse_query(resource_type: &str, pairs: &Pairs, lenient: bool) -> Result<Query, Refusal> {
+fn parse_query(resource_type: &str, pairs: &Pairs, lenient: bool) -> Result<Query, Refusal> {
     query::parse(resource_type, &pairs.0, lenient, &query::Limits::default())
         .map_err(|issues| Refusal::with_issues(StatusCode::BAD_REQUEST, issues))
 }

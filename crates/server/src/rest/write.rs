@@ -5,14 +5,13 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use fhir::outcome::{Issue, Outcome};
+use fhir::outcome::Outcome;
 use http::{HeaderMap, StatusCode, header};
 use repository::{Effect, Written};
 
 use super::form::Pairs;
 use super::negotiate::{self, Answer, RESOURCE, Wishes};
 use super::read::etag_version;
-use super::search::parse_query;
 use crate::edge::Edge;
 use crate::reply::{self, Refusal};
 use crate::time;
@@ -72,12 +71,11 @@ pub(crate) async fn conditional_update(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    let wishes = Wishes::read(&headers, &pairs)?;
+    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
     negotiate::takes(&headers, RESOURCE)?;
     let access = edge.access(&headers)?;
     let if_match = if_match(&headers)?;
-    let criteria = parse_query(&resource_type, &pairs, false)?;
+    let criteria = query.unwrap_or_default();
     let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
     let written = edge
         .work(move || {
@@ -118,12 +116,11 @@ pub(crate) async fn conditional_patch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    let wishes = Wishes::read(&headers, &pairs)?;
+    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
     negotiate::takes(&headers, JSON_PATCH)?;
     let access = edge.access(&headers)?;
     let if_match = if_match(&headers)?;
-    let criteria = parse_query(&resource_type, &pairs, false)?;
+    let criteria = query.unwrap_or_default();
     let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
     let written = edge
         .work(move || {
@@ -143,7 +140,7 @@ pub(crate) async fn delete(
     let access = edge.access(&headers)?;
     let if_match = if_match(&headers)?;
     let written = edge.work(move || Ok(access.delete(&resource_type, &id, if_match)?)).await?;
-    Ok(deleted(Some(&written)))
+    Ok(deleted(&written))
 }
 
 /// `DELETE Type?criteria`: one match is deleted, several are refused.
@@ -153,11 +150,10 @@ pub(crate) async fn conditional_delete(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
     let access = edge.access(&headers)?;
-    let criteria = parse_query(&resource_type, &pairs, false)?;
+    let criteria = query.unwrap_or_default();
     let written = edge.work(move || Ok(access.conditional_delete(&resource_type, &criteria)?)).await?;
-    Ok(deleted(written.as_ref()))
+    Ok(deleted(&written))
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -172,10 +168,10 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
         .ok_or_else(|| Refusal::invalid("`If-Match` is not the entity tag of a version, such as `W/\"3\"`"))
 }
 
-fn deleted(written: Option<&Written>) -> Response {
+fn deleted(written: &Written) -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::NO_CONTENT;
-    if let Some(written) = written.filter(|written| written.versioned.version > 0) {
+    if written.versioned.version > 0 {
         reply::set(&mut response, header::ETAG, &written.versioned.etag());
     }
     response
@@ -209,5 +205,5 @@ fn outcome(effect: Effect) -> Outcome {
         Effect::Deleted => "deleted",
         Effect::AlreadyDeleted => "there was nothing to delete",
     };
-    Outcome { issues: vec![Issue::information("informational", text)] }
+    Outcome::success(text)
 }
