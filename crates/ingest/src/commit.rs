@@ -60,7 +60,8 @@ pub(crate) fn fhir(access: &Access, value: Value, origin: Origin<'_>) -> Result<
         (Some("Bundle"), "transaction" | "batch") => access.transaction_from(value, &origin.source()),
         (Some("Bundle"), "collection" | "searchset" | "history" | "") => {
             let resources = value.get("entry").map(Value::elements).unwrap_or_default();
-            let resources: Vec<Value> = resources.iter().filter_map(|entry| entry.get("resource")).cloned().collect();
+            let resources: Vec<Value> =
+                resources.iter().filter_map(|entry| entry.get("resource")).cloned().collect();
             access.apply(puts(resources, &origin)?, &origin.source())
         }
         (Some(_), _) => access.apply(puts(vec![value], &origin)?, &origin.source()),
@@ -94,7 +95,8 @@ fn puts(resources: Vec<Value>, origin: &Origin<'_>) -> Result<Vec<Change>, Stop>
 fn outcome(applied: &Applied) -> Outcome {
     match applied {
         Applied::Committed(written) => {
-            let made = |one: &&Written| matches!(one.effect, Effect::Created | Effect::Updated | Effect::Deleted);
+            let made =
+                |one: &&Written| matches!(one.effect, Effect::Created | Effect::Updated | Effect::Deleted);
             Outcome::Committed { versions: written.iter().filter(made).count() }
         }
         Applied::Unchanged(_) | Applied::Seen(_) => Outcome::Unchanged,
@@ -105,7 +107,10 @@ fn outcome(applied: &Applied) -> Outcome {
 fn refused(error: &Error) -> Stop {
     let cause = match error.kind() {
         ErrorKind::Invalid | ErrorKind::Unprocessable => Cause::Invalid,
-        ErrorKind::NotFound | ErrorKind::Gone | ErrorKind::PreconditionFailed | ErrorKind::MultipleMatches => Cause::Unresolved,
+        ErrorKind::NotFound
+        | ErrorKind::Gone
+        | ErrorKind::PreconditionFailed
+        | ErrorKind::MultipleMatches => Cause::Unresolved,
         ErrorKind::Denied => Cause::Denied,
         ErrorKind::TooCostly => Cause::TooLarge,
         _ => {

@@ -130,14 +130,19 @@ impl ChannelConfig {
     /// # Errors
     /// [`ConfigError`] for the first thing that is wrong.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let wrong = |problem: &str| Err(ConfigError { channel: self.name.clone(), problem: problem.to_owned() });
+        let wrong =
+            |problem: &str| Err(ConfigError { channel: self.name.clone(), problem: problem.to_owned() });
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if self.name.is_empty() || self.name.len() > 40 || !self.name.bytes().all(plain) {
             return wrong("a name is 1 to 40 lower-case letters, digits or `-`");
         }
         match self.kind {
-            ChannelKind::Mllp if self.listen.is_none() => return wrong("`kind = \"mllp\"` needs `listen = \"HOST:PORT\"`"),
-            ChannelKind::Folder if self.path.is_none() => return wrong("`kind = \"folder\"` needs `path = \"FOLDER\"`"),
+            ChannelKind::Mllp if self.listen.is_none() => {
+                return wrong("`kind = \"mllp\"` needs `listen = \"HOST:PORT\"`");
+            }
+            ChannelKind::Folder if self.path.is_none() => {
+                return wrong("`kind = \"folder\"` needs `path = \"FOLDER\"`");
+            }
             _ => {}
         }
         if self.kind != ChannelKind::Mllp && (self.listen.is_some() || self.plaintext) {
@@ -173,7 +178,9 @@ impl ChannelConfig {
         let Some(name) = &self.charset else { return Ok(Charset::UTF_8) };
         Charset::named(name).ok_or_else(|| ConfigError {
             channel: self.name.clone(),
-            problem: format!("`{name}` is no character set of HL7 table 0211; write it like `8859/1` or `UNICODE UTF-8`"),
+            problem: format!(
+                "`{name}` is no character set of HL7 table 0211; write it like `8859/1` or `UNICODE UTF-8`"
+            ),
         })
     }
 }
@@ -206,13 +213,21 @@ mod tests {
     fn a_listener_needs_an_address_and_nothing_of_other_kinds() {
         check("name = \"adt\"\nkind = \"mllp\"\nlisten = \"127.0.0.1:2575\"").unwrap();
         assert!(check("name = \"adt\"\nkind = \"mllp\"").unwrap_err().contains("listen"));
-        assert!(check("name = \"in\"\nkind = \"folder\"\npath = \"x\"\nplaintext = true").unwrap_err().contains("mllp"));
+        assert!(
+            check("name = \"in\"\nkind = \"folder\"\npath = \"x\"\nplaintext = true")
+                .unwrap_err()
+                .contains("mllp")
+        );
     }
 
     #[test]
     fn unknown_keys_zones_and_charsets_are_refused_by_name() {
         assert!(check("name = \"a\"\nkind = \"https\"\nzones = \"x\"").unwrap_err().contains("zones"));
-        assert!(check("name = \"a\"\nkind = \"https\"\nzone = \"Mars/North\"").unwrap_err().contains("Mars/North"));
+        assert!(
+            check("name = \"a\"\nkind = \"https\"\nzone = \"Mars/North\"")
+                .unwrap_err()
+                .contains("Mars/North")
+        );
         assert!(check("name = \"a\"\nkind = \"https\"\ncharset = \"runes\"").unwrap_err().contains("runes"));
     }
 

@@ -7,7 +7,8 @@ use crate::outcome::Outcome;
 /// One message was dealt with.
 pub(crate) fn received(channel: &str, outcome: &Outcome, bytes: usize, took: Duration) {
     let channel = channel.to_owned();
-    metrics::counter!("ingest_messages_total", "channel" => channel.clone(), "outcome" => outcome.word()).increment(1);
+    metrics::counter!("ingest_messages_total", "channel" => channel.clone(), "outcome" => outcome.word())
+        .increment(1);
     metrics::counter!("ingest_bytes_total", "channel" => channel.clone()).increment(bytes as u64);
     metrics::histogram!("ingest_message_seconds", "channel" => channel).record(took.as_secs_f64());
 }

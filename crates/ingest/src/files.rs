@@ -84,7 +84,9 @@ pub enum FileError {
     #[error("the file could not be read")]
     Read(#[from] io::Error),
     /// The file has to be held whole and is too long.
-    #[error("the file is over {FILE_BYTES_MAX} bytes: split it, or send FHIR as NDJSON, which is read line by line")]
+    #[error(
+        "the file is over {FILE_BYTES_MAX} bytes: split it, or send FHIR as NDJSON, which is read line by line"
+    )]
     TooLong,
     /// A line of NDJSON is longer than a message may be.
     #[error("line {line} is over {bytes_max} bytes")]
@@ -160,7 +162,11 @@ fn hl7v2_file(bytes: &[u8], tally: &mut Tally, take: &mut dyn FnMut(&mut Tally, 
 }
 
 /// A file whose first line is a whole JSON value, with more to follow, is NDJSON; any other is one JSON text.
-fn json_file(mut reader: Box<dyn BufRead>, bytes_max: usize, take: &mut dyn FnMut(&[u8])) -> Result<(), FileError> {
+fn json_file(
+    mut reader: Box<dyn BufRead>,
+    bytes_max: usize,
+    take: &mut dyn FnMut(&[u8]),
+) -> Result<(), FileError> {
     let mut line = Vec::new();
     let mut number = 1;
     bounded_line(&mut reader, bytes_max, number, &mut line)?;
@@ -182,7 +188,12 @@ fn json_file(mut reader: Box<dyn BufRead>, bytes_max: usize, take: &mut dyn FnMu
     Ok(())
 }
 
-fn bounded_line(reader: &mut dyn BufRead, bytes_max: usize, number: u64, line: &mut Vec<u8>) -> Result<(), FileError> {
+fn bounded_line(
+    reader: &mut dyn BufRead,
+    bytes_max: usize,
+    number: u64,
+    line: &mut Vec<u8>,
+) -> Result<(), FileError> {
     let limit = bytes_max as u64 + 1;
     reader.take(limit).read_until(b'\n', line)?;
     if line.len() as u64 == limit && !line.ends_with(b"\n") {

@@ -76,7 +76,9 @@ fn look(folder: &Path) -> io::Result<Seen> {
 fn take(ingest: &Ingest, channel: &Channel, folder: &Path, path: &Path) {
     // File names may hold a patient's name: they are not logged.
     let name = &channel.config.name;
-    let target = match files::ingest_file(path, channel.config.message_bytes_max, &mut |bytes| ingest.receive(channel, bytes).outcome) {
+    let target = match files::ingest_file(path, channel.config.message_bytes_max, &mut |bytes| {
+        ingest.receive(channel, bytes).outcome
+    }) {
         Ok(tally) if tally.failed > 0 => {
             tracing::warn!(channel = %name, failed = tally.failed, "a file stays: some messages could not be dealt with now");
             return;

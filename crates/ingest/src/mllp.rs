@@ -49,7 +49,8 @@ pub async fn serve(
         };
         let Some((stream, peer, slot)) = accepted else { continue };
         let _ = stream.set_nodelay(true);
-        let one = Connection { ingest: Arc::clone(&ingest), channel: Arc::clone(&channel), stop: stop.clone() };
+        let one =
+            Connection { ingest: Arc::clone(&ingest), channel: Arc::clone(&channel), stop: stop.clone() };
         let (acceptor, open) = (acceptor.clone(), Arc::clone(&open));
         tokio::spawn(async move {
             let _slot = slot;

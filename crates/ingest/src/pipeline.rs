@@ -98,7 +98,8 @@ impl Ingest {
     /// [`ConfigError`] if its configuration is wrong.
     pub fn add_channel(&self, config: ChannelConfig) -> Result<Arc<Channel>, ConfigError> {
         config.check()?;
-        let mut source = MappingSource::new(&config.name, format!("tenant/{}", self.tenant.0), Arc::new(sha256));
+        let mut source =
+            MappingSource::new(&config.name, format!("tenant/{}", self.tenant.0), Arc::new(sha256));
         source.zone = config.zone()?;
         source.assigning_authorities.clone_from(&config.authorities);
         source.code_systems.clone_from(&config.code_systems);
@@ -141,7 +142,9 @@ impl Ingest {
         let parsed = hl7v2::parse(bytes, &channel.options);
         let (message, outcome) = match parsed {
             Ok(parsed) => {
-                let outcome = self.keep(channel, bytes, |digest| self.commit_hl7v2(channel, &parsed.message, digest, replay));
+                let outcome = self.keep(channel, bytes, |digest| {
+                    self.commit_hl7v2(channel, &parsed.message, digest, replay)
+                });
                 (Some(parsed.message), outcome)
             }
             Err(error) => {
@@ -167,15 +170,25 @@ impl Ingest {
 
     /// Takes one message of either format, by its first bytes.
     pub fn receive(&self, channel: &Channel, bytes: &[u8]) -> Received {
-        if looks_like_json(bytes) { self.receive_fhir(channel, bytes) } else { self.receive_hl7v2(channel, bytes) }
+        if looks_like_json(bytes) {
+            self.receive_fhir(channel, bytes)
+        } else {
+            self.receive_hl7v2(channel, bytes)
+        }
     }
 
     /// A message by HTTPS for the `https` channel `name`, by a caller with a token; `None` if there is no such channel.
     ///
     /// # Errors
     /// `Denied` unless the caller may create resources of any type.
-    pub fn receive_for(&self, caller: &Caller, name: &str, bytes: &[u8]) -> Result<Option<Received>, repository::Error> {
-        let Some(channel) = self.channel(name).filter(|channel| channel.config.kind == ChannelKind::Https) else {
+    pub fn receive_for(
+        &self,
+        caller: &Caller,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<Option<Received>, repository::Error> {
+        let Some(channel) = self.channel(name).filter(|channel| channel.config.kind == ChannelKind::Https)
+        else {
             return Ok(None);
         };
         self.store.access(caller.clone()).may_ingest()?;
@@ -186,7 +199,11 @@ impl Ingest {
     ///
     /// # Errors
     /// [`ReplayError`] if an archived message cannot be read; those before it are done.
-    pub fn replay_quarantined(&self, channel: &Channel, each: &mut dyn FnMut(&Outcome)) -> Result<(), ReplayError> {
+    pub fn replay_quarantined(
+        &self,
+        channel: &Channel,
+        each: &mut dyn FnMut(&Outcome),
+    ) -> Result<(), ReplayError> {
         for entry in self.quarantine.list(Some(&channel.config.name)) {
             let digest = Digest::parse(&entry.message).ok_or(ReplayError::Missing)?;
             let object = self.archive.get(&digest)?.ok_or(ReplayError::Missing)?;
@@ -249,7 +266,12 @@ impl Ingest {
         })
     }
 
-    fn put_aside(&self, channel: &Channel, message: String, reason: Reason) -> Result<Outcome, QuarantineError> {
+    fn put_aside(
+        &self,
+        channel: &Channel,
+        message: String,
+        reason: Reason,
+    ) -> Result<Outcome, QuarantineError> {
         tracing::warn!(channel = %channel.config.name, cause = reason.cause.word(), "a message was put into quarantine");
         self.quarantine.add(Quarantined {
             message,
@@ -267,7 +289,8 @@ impl Ingest {
         digest: &Digest,
         replay: Option<&str>,
     ) -> Result<Outcome, Stop> {
-        let mapped = mapping::hl7v2::map(message, &channel.source).map_err(|error| Stop::Aside(commit::unmapped(&error)))?;
+        let mapped = mapping::hl7v2::map(message, &channel.source)
+            .map_err(|error| Stop::Aside(commit::unmapped(&error)))?;
         let identity = identity(&mapped.identity, digest, replay);
         let origin = Origin { identity, digest, channel: &channel.config.name };
         commit::intents(&self.access(channel, &mapped.identity.control_id), &mapped.intents, origin)
@@ -286,7 +309,8 @@ impl Ingest {
     /// The channel's own door: its actor is the channel, and it may read and write everything of its tenant.
     fn access(&self, channel: &Channel, control_id: &str) -> Access {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        let request_id: String = control_id.bytes().filter(|byte| plain(*byte)).take(64).map(char::from).collect();
+        let request_id: String =
+            control_id.bytes().filter(|byte| plain(*byte)).take(64).map(char::from).collect();
         let name = &channel.config.name;
         self.store.access(Caller {
             actor: Actor { kind: ActorKind::Device, id: format!("channel/{name}"), display: String::new() },
@@ -330,13 +354,7 @@ pub enum ReplayError {
 /// What makes two messages the same one: who sent it, its kind, control id and time, and its bytes. A sender that uses a
 /// control id again for other content has sent another message.
 fn identity(of: &MessageIdentity, digest: &Digest, replay: Option<&str>) -> Vec<u8> {
-    let texts = [
-        &of.sending_application,
-        &of.sending_facility,
-        &of.message_type,
-        &of.control_id,
-        &of.time,
-    ];
+    let texts = [&of.sending_application, &of.sending_facility, &of.message_type, &of.control_id, &of.time];
     let mut identity = b"hl7v2\0".to_vec();
     for text in texts {
         identity.extend_from_slice(text.as_bytes());

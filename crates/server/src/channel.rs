@@ -24,7 +24,8 @@ pub(crate) async fn receive(
     let caller = edge.caller(&headers)?;
     let ingest = edge.ingest().ok_or_else(missing)?;
     let bytes = edge.body(body).await?;
-    let received = edge.work(move || Ok(ingest.receive_for(&caller, &name, &bytes)?)).await?.ok_or_else(missing)?;
+    let received =
+        edge.work(move || Ok(ingest.receive_for(&caller, &name, &bytes)?)).await?.ok_or_else(missing)?;
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if received.answers.is_empty() || accept.contains("application/json") {
         let body = serde_json::to_vec(&received.outcome).unwrap_or_default();
@@ -35,5 +36,9 @@ pub(crate) async fn receive(
 }
 
 fn missing() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, IssueType::NotFound, "no channel of this name takes messages by HTTPS")
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        IssueType::NotFound,
+        "no channel of this name takes messages by HTTPS",
+    )
 }

@@ -100,7 +100,10 @@ impl Edge {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, secret)| secret.trim())
             .ok_or_else(|| Refusal::login("show a token: `Authorization: Bearer …`"))?;
-        let grant = self.tokens.verify(secret).map_err(|_| Refusal::login("this token is unknown, expired or revoked"))?;
+        let grant = self
+            .tokens
+            .verify(secret)
+            .map_err(|_| Refusal::login("this token is unknown, expired or revoked"))?;
         Ok(Caller {
             actor: grant.spec.actor,
             purpose: purpose(headers)?.unwrap_or(grant.spec.purpose),
@@ -121,7 +124,8 @@ impl Edge {
     /// The client's `X-Request-Id` if it is a plain short word, else one of ours.
     fn request_id(&self, headers: &HeaderMap) -> String {
         let plain = |text: &&str| {
-            (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            (1..=64).contains(&text.len())
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         };
         match headers.get("x-request-id").and_then(|value| value.to_str().ok()).filter(plain) {
             Some(text) => text.to_owned(),
@@ -136,7 +140,8 @@ impl Edge {
         }
         // A host that is not a plain name would let a caller write into links of our answers.
         let plain = |host: &&str| {
-            host.len() <= 255 && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:[]_".contains(&byte))
+            host.len() <= 255
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:[]_".contains(&byte))
         };
         let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).filter(plain);
         format!("https://{}/fhir", host.unwrap_or("localhost"))
@@ -165,15 +170,24 @@ impl Edge {
     /// Parses a body as JSON, within its bounds; the error says line and column.
     pub(crate) fn parse(&self, bytes: &[u8]) -> Result<Value, Refusal> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, IssueType::Required, "the body is empty; send a resource as JSON"));
+            return Err(Refusal::new(
+                StatusCode::BAD_REQUEST,
+                IssueType::Required,
+                "the body is empty; send a resource as JSON",
+            ));
         }
         let limits = json::Limits {
             bytes_max: self.limits.body_bytes_max,
             depth_max: self.limits.depth_max,
             nodes_max: self.limits.nodes_max,
         };
-        json::parse(bytes, &limits)
-            .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, IssueType::Structure, format!("the body is not JSON: {error}")))
+        json::parse(bytes, &limits).map_err(|error| {
+            Refusal::new(
+                StatusCode::BAD_REQUEST,
+                IssueType::Structure,
+                format!("the body is not JSON: {error}"),
+            )
+        })
     }
 
     /// Runs work of the store on a thread that may block, within the bound of busy requests.
@@ -185,13 +199,21 @@ impl Edge {
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let Ok(_slot) = Arc::clone(&self.busy).try_acquire_owned() else {
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, IssueType::Throttled, "too many requests are at work; come again"));
+            return Err(Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                IssueType::Throttled,
+                "too many requests are at work; come again",
+            ));
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,
             Err(_) => {
                 tracing::error!("a request panicked");
-                Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, IssueType::Exception, "an internal error; it has been logged"))
+                Err(Refusal::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    IssueType::Exception,
+                    "an internal error; it has been logged",
+                ))
             }
         }
     }
@@ -200,7 +222,7 @@ impl Edge {
 /// The purpose of use that a request names: a code of HL7 v3 PurposeOfUse in `X-Purpose-Of-Use`.
 fn purpose(headers: &HeaderMap) -> Result<Option<Purpose>, Refusal> {
     let Some(value) = headers.get("x-purpose-of-use") else { return Ok(None) };
-    Purpose::from_code(value.to_str().unwrap_or_default())
-        .map(Some)
-        .ok_or_else(|| Refusal::invalid("`X-Purpose-Of-Use` is not a code of HL7 v3 PurposeOfUse, such as TREAT or HOPERAT"))
+    Purpose::from_code(value.to_str().unwrap_or_default()).map(Some).ok_or_else(|| {
+        Refusal::invalid("`X-Purpose-Of-Use` is not a code of HL7 v3 PurposeOfUse, such as TREAT or HOPERAT")
+    })
 }

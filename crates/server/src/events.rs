@@ -18,5 +18,6 @@ pub(crate) fn request(method: &Method, route: &str, status: StatusCode, took: Du
     let route = route.to_owned();
     metrics::counter!("http_requests_total", "method" => method, "route" => route.clone(), "status" => status.as_str().to_owned())
         .increment(1);
-    metrics::histogram!("http_request_seconds", "method" => method, "route" => route).record(took.as_secs_f64());
+    metrics::histogram!("http_request_seconds", "method" => method, "route" => route)
+        .record(took.as_secs_f64());
 }

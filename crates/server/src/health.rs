@@ -17,12 +17,18 @@ pub(crate) async fn healthz() -> &'static str {
 
 /// 200 once the server takes requests, 503 before and while it stops.
 pub(crate) async fn readyz(State(edge): State<Arc<Edge>>) -> (StatusCode, &'static str) {
-    if edge.is_ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
+    if edge.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    }
 }
 
 /// The metrics in Prometheus' text format, for callers with a token: counts tell about a hospital too.
 pub(crate) async fn metrics(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Result<Response, Refusal> {
     edge.caller(&headers)?;
-    let text = edge.metrics().ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, IssueType::NotFound, "no metrics are kept"))?;
+    let text = edge
+        .metrics()
+        .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, IssueType::NotFound, "no metrics are kept"))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

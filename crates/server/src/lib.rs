@@ -6,11 +6,11 @@
 mod channel;
 mod edge;
 mod events;
-mod rest;
 mod health;
 mod limits;
 mod listen;
 mod reply;
+mod rest;
 mod router;
 mod time;
 pub mod tls;

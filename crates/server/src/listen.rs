@@ -95,7 +95,8 @@ async fn connection(
 ) {
     // Answers are written whole; waiting to fill a packet only adds latency.
     let _ = stream.set_nodelay(true);
-    let handshake = tokio::time::timeout(Duration::from_millis(limits.handshake_ms_max), acceptor.accept(stream));
+    let handshake =
+        tokio::time::timeout(Duration::from_millis(limits.handshake_ms_max), acceptor.accept(stream));
     let Ok(Ok(stream)) = handshake.await else {
         tracing::debug!(%peer, "a TLS handshake failed");
         return;

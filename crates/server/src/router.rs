@@ -30,9 +30,9 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .layer(middleware::from_fn(measure))
         .layer(RequestDecompressionLayer::new())
         .layer(
-            CompressionLayer::new()
-                .gzip(true)
-                .compress_when(SizeAbove::new(COMPRESS_ABOVE_BYTES).and(NotForContentType::const_new("image/"))),
+            CompressionLayer::new().gzip(true).compress_when(
+                SizeAbove::new(COMPRESS_ABOVE_BYTES).and(NotForContentType::const_new("image/")),
+            ),
         )
 }
 

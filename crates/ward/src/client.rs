@@ -28,7 +28,8 @@ impl Client {
     /// A client for the server at `url` (`https://HOST:PORT`) that shows `token`.
     pub(crate) fn new(url: &str, tls: Arc<rustls::ClientConfig>, token: &str) -> Result<Self> {
         let authority = url.trim().trim_end_matches('/').strip_prefix("https://");
-        let authority = authority.ok_or_else(|| Failure::usage(format!("`{url}` does not begin with `https://`")))?;
+        let authority =
+            authority.ok_or_else(|| Failure::usage(format!("`{url}` does not begin with `https://`")))?;
         Ok(Self { authority: authority.to_owned(), tls, token: token.to_owned(), sender: None })
     }
 
@@ -59,10 +60,12 @@ impl Client {
 
     async fn connected(&mut self) -> Result<&mut SendRequest<Full<Bytes>>> {
         if self.sender.as_ref().is_none_or(SendRequest::is_closed) {
-            let stream = TcpStream::connect(&self.authority).await.during("the server could not be reached")?;
+            let stream =
+                TcpStream::connect(&self.authority).await.during("the server could not be reached")?;
             let _ = stream.set_nodelay(true);
             let host = self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host);
-            let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).during("the server's name is no name")?;
+            let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+                .during("the server's name is no name")?;
             let stream = TlsConnector::from(Arc::clone(&self.tls))
                 .connect(name, stream)
                 .await

@@ -102,7 +102,8 @@ impl Config {
                 .hint("`ward init` writes a first configuration; `--config` names another file")
         })?;
         let config = Self::parse(&text).map_err(|problem| {
-            Failure::new(format!("`{}`: {problem}", path.display())).hint("`ward config check` tells when it is right")
+            Failure::new(format!("`{}`: {problem}", path.display()))
+                .hint("`ward config check` tells when it is right")
         })?;
         Ok(config)
     }

@@ -125,7 +125,9 @@ impl Base {
         }
         let key = match root {
             RootSource::KeyFile(path) => RootKey::read(disk.as_ref(), path, None),
-            RootSource::Passphrase(passphrase) => RootKey::read(disk.as_ref(), &layout.root(), Some(passphrase)),
+            RootSource::Passphrase(passphrase) => {
+                RootKey::read(disk.as_ref(), &layout.root(), Some(passphrase))
+            }
         };
         let key = key.map_err(|error| {
             Failure::new(format!("the root key could not be opened: {}", chain(&error)))
@@ -156,12 +158,14 @@ impl Base {
         let engine = match open() {
             Err(error) if error.kind() == storage::ErrorKind::Corrupt => {
                 tracing::warn!(error = %chain(&error), "the index does not open; it is built anew from the log");
-                FjallEngine::remove(&path).during("the damaged index could not be removed")?;
+                FjallEngine::destroy(&path).during("the damaged index could not be removed")?;
                 open()
             }
             other => other,
         };
-        engine.map(|engine| Arc::new(engine) as Arc<dyn Engine>).map_err(|error| self.locked(&error, "the index"))
+        engine
+            .map(|engine| Arc::new(engine) as Arc<dyn Engine>)
+            .map_err(|error| self.locked(&error, "the index"))
     }
 
     /// The audit log, which only one process may write.
@@ -175,7 +179,8 @@ impl Base {
     fn locked(&self, error: &(dyn std::error::Error + 'static), what: &str) -> Failure {
         let failure = Failure::new(format!("{what} could not be opened: {}", chain(error)));
         match std::fs::read_to_string(self.layout.running()) {
-            Ok(url) => failure.hint(format!("a server seems to run on this folder, at {}: stop it first", url.trim())),
+            Ok(url) => failure
+                .hint(format!("a server seems to run on this folder, at {}: stop it first", url.trim())),
             Err(_) => failure,
         }
     }
@@ -200,20 +205,24 @@ impl Home {
             audit: Arc::clone(&audit),
             clock: Arc::clone(&base.clock),
             random: Arc::clone(&base.random),
-            options: Options { base_url: config.https.public_url.as_ref().map(|url| format!("{url}/fhir")), ..Options::default() },
+            options: Options {
+                base_url: config.https.public_url.as_ref().map(|url| format!("{url}/fhir")),
+                ..Options::default()
+            },
         };
-        let mut told = |now: repository::Progress| progress(now.done, now.total);
+        let mut told = |now: repository::Progress| progress(now.records_done, now.records_total);
         let store = Store::open_with_progress(parts, &mut told).during("the store could not be opened")?;
         let archive = Archive::open(
             Arc::clone(&base.disk),
             &base.layout.archive(),
-            Arc::clone(&base.ring),
+            &base.ring,
             TenantId::DEFAULT,
             ArchiveOptions::default(),
         )
         .during("the archive could not be opened")?;
-        let list = FileLog::open(Arc::clone(&base.disk), &base.layout.quarantine(), FileLogOptions::default())
-            .during("the quarantine could not be opened")?;
+        let list =
+            FileLog::open(Arc::clone(&base.disk), &base.layout.quarantine(), FileLogOptions::default())
+                .during("the quarantine could not be opened")?;
         let quarantine = Quarantine::open(Box::new(list), Arc::clone(&base.ring), TenantId::DEFAULT)
             .during("the quarantine could not be opened")?;
         let mut channels = config.channel.clone();
@@ -239,7 +248,7 @@ impl Home {
     /// Closes in order: no more writes, then the audit log's last checkpoint.
     pub(crate) fn close(self) {
         self.store.close();
-        if let Err(error) = self.audit.close() {
+        if let Err(error) = self.audit.settle() {
             tracing::error!(error = %chain(&error), "the audit log could not be closed; it recovers at the next start");
         }
     }

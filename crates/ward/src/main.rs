@@ -17,7 +17,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{audit, channel, convert, demo, fhirpath, index, ingest, init, serve, settings, token, validate};
+use crate::commands::{
+    audit, channel, convert, demo, fhirpath, index, ingest, init, serve, settings, token, validate,
+};
 use crate::failure::{Failure, Result};
 
 /// Ward keeps a health system's data and lets people use it safely.
@@ -82,8 +84,8 @@ enum Command {
 
 /// Commands that the design names and that are not there yet.
 const NOT_BUILT: &[&str] = &[
-    "sql", "view", "mask", "scan", "user", "client", "policy", "key", "backup", "restore", "drill", "workload", "evidence",
-    "explain",
+    "sql", "view", "mask", "scan", "user", "client", "policy", "key", "backup", "restore", "drill",
+    "workload", "evidence", "explain",
 ];
 
 fn main() -> ExitCode {
@@ -102,7 +104,7 @@ fn run(cli: Cli) -> Result {
         Command::Serve(arguments) => serve::run(common, &arguments),
         Command::Config(verb) => settings::run(common, &verb),
         Command::Ingest(arguments) => ingest::run(common, &arguments),
-        Command::Convert(arguments) => convert::run(common, &arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
         Command::Channel(verb) => channel::run(common, &verb),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Fhirpath(arguments) => fhirpath::run(&arguments),
@@ -116,7 +118,8 @@ fn run(cli: Cli) -> Result {
 fn other(words: &[String]) -> Result {
     let word = words.first().map_or("", String::as_str);
     if NOT_BUILT.contains(&word) {
-        return Err(Failure::new(format!("`ward {word}` is not built yet")).hint("docs/roadmap.md says what comes when"));
+        return Err(Failure::new(format!("`ward {word}` is not built yet"))
+            .hint("docs/roadmap.md says what comes when"));
     }
     Err(Failure::usage(format!("there is no command `{word}`")).hint("`ward help` lists the commands"))
 }

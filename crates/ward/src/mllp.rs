@@ -37,8 +37,10 @@ impl Mllp {
         let stream = TcpStream::connect(address).await.during("the channel could not be reached")?;
         let _ = stream.set_nodelay(true);
         let name = ServerName::from(address.ip());
-        let stream =
-            TlsConnector::from(tls).connect(name, stream).await.during("the channel's certificate was not accepted")?;
+        let stream = TlsConnector::from(tls)
+            .connect(name, stream)
+            .await
+            .during("the channel's certificate was not accepted")?;
         Ok(Self { stream, frames: FrameReader::new(ANSWER_BYTES_MAX) })
     }
 
@@ -53,7 +55,8 @@ impl Mllp {
                     return read(&answer);
                 }
             }
-            let count = self.stream.read(&mut buffer).await.during("the acknowledgement could not be read")?;
+            let count =
+                self.stream.read(&mut buffer).await.during("the acknowledgement could not be read")?;
             if count == 0 {
                 return Err(Failure::new("the channel closed the connection without an acknowledgement"));
             }
@@ -63,8 +66,12 @@ impl Mllp {
 }
 
 fn read(answer: &[u8]) -> Result<Answer> {
-    let parsed = parse(answer, &ParseOptions::default()).during("the acknowledgement is no HL7 v2 message")?;
+    let parsed =
+        parse(answer, &ParseOptions::default()).during("the acknowledgement is no HL7 v2 message")?;
     let text = |path: &str| parsed.message.get(path).map(std::borrow::Cow::into_owned).unwrap_or_default();
     let said = [text("ERR-8"), text("ERR-7"), text("ERR-1.4.2"), text("MSA-3")];
-    Ok(Answer { code: text("MSA-1"), text: said.into_iter().find(|text| !text.is_empty()).unwrap_or_default() })
+    Ok(Answer {
+        code: text("MSA-1"),
+        text: said.into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
+    })
 }

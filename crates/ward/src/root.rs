@@ -29,8 +29,10 @@ pub(crate) fn source(common: &Common) -> Result<RootSource> {
 pub(crate) fn new_source(common: &Common) -> Result<RootSource> {
     if let Some(path) = &common.key_file {
         if path.starts_with(&common.data) {
-            return Err(Failure::usage("the key file lies in the data folder: whoever takes the folder takes the key")
-                .hint("choose a path outside the data folder"));
+            return Err(Failure::usage(
+                "the key file lies in the data folder: whoever takes the folder takes the key",
+            )
+            .hint("choose a path outside the data folder"));
         }
         return Ok(RootSource::KeyFile(path.clone()));
     }
@@ -45,8 +47,10 @@ pub(crate) fn new_source(common: &Common) -> Result<RootSource> {
         }
     };
     if passphrase.chars().count() < PASSPHRASE_CHARS_MIN {
-        return Err(Failure::usage(format!("the passphrase has fewer than {PASSPHRASE_CHARS_MIN} characters"))
-            .hint("five random words make a good one"));
+        return Err(Failure::usage(format!(
+            "the passphrase has fewer than {PASSPHRASE_CHARS_MIN} characters"
+        ))
+        .hint("five random words make a good one"));
     }
     Ok(RootSource::Passphrase(passphrase))
 }

@@ -62,7 +62,8 @@ pub(crate) fn server_pair(base: &Base, hosts: &[String]) -> Result<(Pair, System
         return Ok((pair, tls::renew_at(issued)));
     }
     let (authority, _) = load(base, "ca", "ca").ok_or_else(|| {
-        Failure::new("the authority of this data folder could not be opened").hint("was `tls/ca.sealed` moved or altered?")
+        Failure::new("the authority of this data folder could not be opened")
+            .hint("was `tls/ca.sealed` moved or altered?")
     })?;
     let pair = tls::issue(&authority, hosts, now).during("the server's certificate could not be made")?;
     store_as(base, "server", &name, &pair, now)?;
@@ -80,7 +81,8 @@ fn store_as(base: &Base, file: &str, name: &str, pair: &Pair, now: SystemTime) -
         key_pem: pair.key_pem.clone(),
         issued_seconds: now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
     };
-    let plain = zeroize::Zeroizing::new(serde_json::to_vec(&stored).during("a certificate could not be written")?);
+    let plain =
+        zeroize::Zeroizing::new(serde_json::to_vec(&stored).during("a certificate could not be written")?);
     let key = base.ring.general_key(TenantId::SYSTEM).during("the keys could not be opened")?;
     let sealed = seal::seal(&key, &[b"ward tls", name.as_bytes()], &plain);
     write_durably(base.disk.as_ref(), &base.layout.tls().join(format!("{file}.sealed")), sealed.as_bytes())
@@ -88,7 +90,9 @@ fn store_as(base: &Base, file: &str, name: &str, pair: &Pair, now: SystemTime) -
 }
 
 fn load(base: &Base, file: &str, name: &str) -> Option<(Pair, SystemTime)> {
-    let sealed = read(base.disk.as_ref(), &base.layout.tls().join(format!("{file}.sealed")), FILE_BYTES_MAX as u64).ok()?;
+    let sealed =
+        read(base.disk.as_ref(), &base.layout.tls().join(format!("{file}.sealed")), FILE_BYTES_MAX as u64)
+            .ok()?;
     let key = base.ring.general_key(TenantId::SYSTEM).ok()?;
     let plain = zeroize::Zeroizing::new(seal::open(&key, &[b"ward tls", name.as_bytes()], &sealed).ok()?);
     let stored: Stored = serde_json::from_slice(&plain).ok()?;

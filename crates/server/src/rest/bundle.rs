@@ -32,8 +32,12 @@ pub(crate) async fn system(
             match (bundle.resource_type(), kind) {
                 (Some("Bundle"), "transaction") => Ok(access.transaction(bundle)?),
                 (Some("Bundle"), "batch") => Ok(access.batch(bundle)?),
-                (Some("Bundle"), _) => Err(Refusal::invalid("`Bundle.type` must be `transaction` or `batch` here")),
-                _ => Err(Refusal::invalid("a Bundle is posted here; a single resource goes to its type, as `POST /fhir/Patient`")),
+                (Some("Bundle"), _) => {
+                    Err(Refusal::invalid("`Bundle.type` must be `transaction` or `batch` here"))
+                }
+                _ => Err(Refusal::invalid(
+                    "a Bundle is posted here; a single resource goes to its type, as `POST /fhir/Patient`",
+                )),
             }
         })
         .await?;

@@ -65,10 +65,14 @@ fn options(pairs: &Pairs) -> Result<HistoryOptions, Refusal> {
     let count = pairs.last("_count").map(str::parse::<usize>).transpose();
     let count = count.map_err(|_| Refusal::invalid("`_count` is not a whole number"))?;
     let since_ms = pairs.last("_since").map(|text| date::range(text).map(|(low, _)| low).ok_or(()));
-    let since_ms = since_ms.transpose().map_err(|()| Refusal::invalid("`_since` is not an instant, such as 2026-01-31T12:00:00Z"))?;
+    let since_ms = since_ms
+        .transpose()
+        .map_err(|()| Refusal::invalid("`_since` is not an instant, such as 2026-01-31T12:00:00Z"))?;
     for (name, _) in &pairs.0 {
         if !matches!(name.as_str(), "_count" | "_since" | "_page" | "_format" | "_pretty") {
-            return Err(Refusal::invalid("a history takes `_count`, `_since`, `_format` and `_pretty` alone"));
+            return Err(Refusal::invalid(
+                "a history takes `_count`, `_since`, `_format` and `_pretty` alone",
+            ));
         }
     }
     Ok(HistoryOptions { count, since_ms, cursor: pairs.last("_page").map(str::to_owned) })

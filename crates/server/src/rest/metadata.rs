@@ -55,7 +55,10 @@ pub(crate) fn statement(base: &str) -> Value {
             "security",
             object([
                 ("cors", Value::from(false)),
-                ("description", Value::from("Bearer tokens with SMART scopes, made with `ward token create`.")),
+                (
+                    "description",
+                    Value::from("Bearer tokens with SMART scopes, made with `ward token create`."),
+                ),
             ]),
         ),
         ("resource", Value::from(resources)),
@@ -105,7 +108,8 @@ fn resource(name: &'static str) -> Value {
     if !includes.is_empty() {
         members.push(("searchInclude", Value::from(includes)));
     }
-    let offered = parameters.iter().filter(|parameter| !matches!(parameter.kind, Kind::Special | Kind::Composite));
+    let offered =
+        parameters.iter().filter(|parameter| !matches!(parameter.kind, Kind::Special | Kind::Composite));
     let offered: Vec<Value> = offered
         .map(|parameter| {
             object([("name", Value::from(parameter.code)), ("type", Value::from(parameter.kind.code()))])

@@ -47,7 +47,11 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
 }
 
 async fn unknown() -> Refusal {
-    Refusal::new(http::StatusCode::NOT_FOUND, IssueType::NotFound, "there is nothing at this path; `/fhir/metadata` says what there is")
+    Refusal::new(
+        http::StatusCode::NOT_FOUND,
+        IssueType::NotFound,
+        "there is nothing at this path; `/fhir/metadata` says what there is",
+    )
 }
 
 async fn not_allowed() -> Refusal {

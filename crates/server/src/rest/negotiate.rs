@@ -68,7 +68,8 @@ impl Wishes {
 }
 
 fn accepts_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+    let mut values =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
     if values.peek().is_none() {
         return Ok(());
     }
@@ -81,11 +82,18 @@ fn accepts_json(headers: &HeaderMap) -> Result<(), Refusal> {
 
 fn is_json(format: &str) -> bool {
     let media = format.split(';').next().unwrap_or_default().trim();
-    matches!(media, "json" | "application/json" | "application/fhir+json" | "application/fhir json" | "text/json")
+    matches!(
+        media,
+        "json" | "application/json" | "application/fhir+json" | "application/fhir json" | "text/json"
+    )
 }
 
 fn unacceptable() -> Refusal {
-    Refusal::new(StatusCode::NOT_ACCEPTABLE, IssueType::NotSupported, "only JSON is offered: `application/fhir+json`")
+    Refusal::new(
+        StatusCode::NOT_ACCEPTABLE,
+        IssueType::NotSupported,
+        "only JSON is offered: `application/fhir+json`",
+    )
 }
 
 /// Refuses a body that says it is not JSON. A missing `Content-Type` is taken as JSON.

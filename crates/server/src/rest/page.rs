@@ -37,7 +37,11 @@ pub(crate) fn searchset(base: &str, resource_type: &str, query: &Query, page: Se
     }
     let mut issues = page.issues;
     issues.extend(page.explain.map(|plan| {
-        Issue::new(Severity::Information, IssueType::Informational, String::from_utf8_lossy(&plan.to_vec()).into_owned())
+        Issue::new(
+            Severity::Information,
+            IssueType::Informational,
+            String::from_utf8_lossy(&plan.to_vec()).into_owned(),
+        )
     }));
     if !issues.is_empty() {
         let outcome = Outcome { issues }.to_json().to_vec();
@@ -54,7 +58,9 @@ pub(crate) fn history(base: &str, path: &str, pairs: &Pairs, page: HistoryPage) 
         out.text(&format!(",\"total\":{total}"));
     }
     let given = || pairs.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let link = |query: String| if query.is_empty() { format!("{base}/{path}") } else { format!("{base}/{path}?{query}") };
+    let link = |query: String| {
+        if query.is_empty() { format!("{base}/{path}") } else { format!("{base}/{path}?{query}") }
+    };
     let mut links = vec![("self", link(form::encode(given())))];
     if let Some(token) = &page.next {
         let others = given().filter(|(name, _)| *name != PAGE_PARAMETER);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use fhir::search::query::{self, Query};
 use fhir::outcome::IssueType;
+use fhir::search::query::{self, Query};
 use http::{HeaderMap, StatusCode};
 
 use super::form::Pairs;
@@ -51,10 +51,19 @@ fn bounded(edge: &Edge, length: usize) -> Result<(), Refusal> {
     if length <= limit {
         return Ok(());
     }
-    Err(Refusal::new(StatusCode::URI_TOO_LONG, IssueType::TooLong, format!("the query is over {limit} bytes")))
+    Err(Refusal::new(
+        StatusCode::URI_TOO_LONG,
+        IssueType::TooLong,
+        format!("the query is over {limit} bytes"),
+    ))
 }
 
-async fn search(edge: Arc<Edge>, resource_type: String, pairs: Pairs, headers: HeaderMap) -> Result<Response, Refusal> {
+async fn search(
+    edge: Arc<Edge>,
+    resource_type: String,
+    pairs: Pairs,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
     let wishes = Wishes::read(&headers, &pairs)?;
     let access = edge.access(&headers)?;
     let query = parse_query(&resource_type, &pairs, wishes.lenient)?;

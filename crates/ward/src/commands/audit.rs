@@ -1,7 +1,7 @@
 //! `ward audit verify|list`.
 
 use clap::Subcommand;
-use protect::audit::{self, AuditLog, Filter};
+use protect::audit::{self, Filter, NoteKey};
 
 use crate::Common;
 use crate::failure::{During, Failure, Result};
@@ -43,7 +43,10 @@ fn verify(base: &Base, format: Format) -> Result {
     let root = hex::encode(report.root);
     match format {
         Format::Json => {
-            println!("{}", serde_json::json!({ "tree_size": report.tree_size, "root": root, "problems": report.problems }));
+            println!(
+                "{}",
+                serde_json::json!({ "tree_size": report.tree_size, "root": root, "problems": report.problems.iter().map(ToString::to_string).collect::<Vec<_>>() })
+            );
         }
         Format::Table => {
             println!("tree size  {}", report.tree_size);
@@ -60,18 +63,21 @@ fn verify(base: &Base, format: Format) -> Result {
 
 /// Verifies the audit log of a data folder with its public key.
 pub(crate) fn check(base: &Base) -> Result<audit::Report> {
-    let key = audit::public_key(&base.ring).during("the audit log's public key could not be had")?;
+    let key = NoteKey::of_ring(&base.ring).during("the audit log's public key could not be had")?;
     audit::verify(base.disk.as_ref(), &base.layout.audit(), &key).during("the audit log could not be read")
 }
 
 fn list(base: &Base, count: usize, format: Format) -> Result {
-    let filter = Filter { count_max: Some(count), ..Filter::default() };
-    let events = AuditLog::list(base.disk.as_ref(), &base.layout.audit(), &base.ring, &filter)
+    let filter = Filter { limit: count, newest_first: true, ..Filter::default() };
+    let mut events = audit::list(base.disk.as_ref(), &base.layout.audit(), &base.ring, &filter)
         .during("the audit log could not be read")?;
+    events.reverse();
     if format == Format::Json {
         let events: Vec<String> = events
             .iter()
-            .map(|(_, event)| String::from_utf8_lossy(&event.to_fhir().to_vec()).into_owned())
+            .map(|(index, event)| {
+                String::from_utf8_lossy(&event.to_fhir(&index.to_string()).to_vec()).into_owned()
+            })
             .collect();
         println!("[{}]", events.join(","));
         return Ok(());

@@ -81,7 +81,13 @@ fn list(config: &Config, format: Format) -> Result {
         .map(|one| {
             let place = one.listen.map(|address| address.to_string());
             let place = place.or_else(|| one.path.as_ref().map(|path| path.display().to_string()));
-            let tls = if one.listen.is_none() { "" } else if one.plaintext { "plaintext" } else { "TLS" };
+            let tls = if one.listen.is_none() {
+                ""
+            } else if one.plaintext {
+                "plaintext"
+            } else {
+                "TLS"
+            };
             vec![one.name.clone(), one.kind.word().to_owned(), place.unwrap_or_default(), tls.to_owned()]
         })
         .collect();
@@ -94,8 +100,14 @@ fn show(config: &Config, name: &str) -> Result {
     let mut rows = vec![
         vec!["name".to_owned(), channel.name.clone()],
         vec!["kind".to_owned(), channel.kind.word().to_owned()],
-        vec!["zone".to_owned(), channel.zone.clone().unwrap_or_else(|| "none: times without offset become dates".to_owned())],
-        vec!["charset".to_owned(), channel.charset.clone().unwrap_or_else(|| "UTF-8 where MSH-18 names none".to_owned())],
+        vec![
+            "zone".to_owned(),
+            channel.zone.clone().unwrap_or_else(|| "none: times without offset become dates".to_owned()),
+        ],
+        vec![
+            "charset".to_owned(),
+            channel.charset.clone().unwrap_or_else(|| "UTF-8 where MSH-18 names none".to_owned()),
+        ],
         vec!["message_bytes_max".to_owned(), channel.message_bytes_max.to_string()],
     ];
     rows.extend(channel.listen.map(|address| vec!["listen".to_owned(), address.to_string()]));
@@ -115,7 +127,13 @@ fn quarantine(entries: &[Quarantined], format: Format) {
         .map(|entry| {
             let message = entry.message.get(..12).unwrap_or(&entry.message).to_owned();
             let reason = &entry.reason;
-            vec![output::time(entry.since_ms), entry.channel.clone(), message, reason.cause.word().to_owned(), reason.text.clone()]
+            vec![
+                output::time(entry.since_ms),
+                entry.channel.clone(),
+                message,
+                reason.cause.word().to_owned(),
+                reason.text.clone(),
+            ]
         })
         .collect();
     output::table(&["since", "channel", "message", "cause", "reason"], &rows);
@@ -148,12 +166,14 @@ fn replay(home: &Home, name: &str, all: bool, format: Format) -> Result {
             serde_json::json!({ "messages": messages, "committed": committed, "unchanged": unchanged, "quarantined": quarantined, "failed": failed })
         );
     } else {
-        let row = [messages, committed, unchanged, quarantined, failed].map(|number| number.to_string()).to_vec();
+        let row =
+            [messages, committed, unchanged, quarantined, failed].map(|number| number.to_string()).to_vec();
         output::table(&["messages", "committed", "unchanged", "quarantined", "failed"], &[row]);
     }
     Ok(())
 }
 
 fn unknown(name: &str) -> Failure {
-    Failure::usage(format!("there is no channel `{name}`")).hint("`ward channel list` shows those that the configuration has")
+    Failure::usage(format!("there is no channel `{name}`"))
+        .hint("`ward channel list` shows those that the configuration has")
 }

@@ -42,7 +42,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     if let Some(zone) = &arguments.zone {
         source.zone = Some(Zone::named(zone).map_err(|error| Failure::usage(error.to_string()))?);
     }
-    let mapped = mapping::hl7v2::map(&parsed.message, &source).during(format!("`{name}` could not be mapped"))?;
+    let mapped =
+        mapping::hl7v2::map(&parsed.message, &source).during(format!("`{name}` could not be mapped"))?;
     println!("{}", mapping::bundle(&mapped).to_pretty());
     for problem in &parsed.problems {
         eprintln!("problem: {problem}");
@@ -62,10 +63,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
             if let Some(object) = json.as_object_mut() {
                 object.insert("problems", problems);
             }
-            std::fs::write(path, json.to_pretty()).during(format!("`{}` could not be written", path.display()))
+            std::fs::write(path, json.to_pretty())
+                .during(format!("`{}` could not be written", path.display()))
         }
         None => {
-            report.unmapped.iter().for_each(|entry| eprintln!("unmapped: {}: {}", entry.location, entry.reason));
+            report
+                .unmapped
+                .iter()
+                .for_each(|entry| eprintln!("unmapped: {}: {}", entry.location, entry.reason));
             Ok(())
         }
     }

@@ -57,12 +57,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     let place = Place::make(arguments)?;
     let base = Base::create(&place.data, &RootSource::KeyFile(place.key.clone()))?;
     tls::create_authority(&base)?;
-    std::fs::write(Config::path(&place.data, None), CONFIG.trim_start()).during("the configuration could not be written")?;
+    std::fs::write(Config::path(&place.data, None), CONFIG.trim_start())
+        .during("the configuration could not be written")?;
     let (_, secret) = token::create(&base, "system/*.cruds", "demo administrator", 1)?;
     let trust = server::tls::client_config(&tls::authority_pem(&base)?).during("TLS could not be set up")?;
     let config = Config::parse(CONFIG).map_err(crate::failure::Failure::new)?;
     let running = Running::open(base, config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().during("the runtime did not start")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .during("the runtime did not start")?;
     runtime.block_on(async {
         let served = running.start().await?;
         println!("Ward is up at {}", served.url);
@@ -86,7 +90,8 @@ async fn tour(
     trust: &std::sync::Arc<rustls::ClientConfig>,
     secret: &str,
 ) -> Result {
-    let address = |name: &str| served.mllp.iter().find(|(channel, _)| channel == name).map(|(_, address)| *address);
+    let address =
+        |name: &str| served.mllp.iter().find(|(channel, _)| channel == name).map(|(_, address)| *address);
     let ways = feed::Ways {
         adt: address("adt"),
         lab: address("lab"),

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fhir::json::{self, Value};
-use fhir::path::{Context, Expression};
+use fhir::json::{self, Number, Value, object};
+use fhir::path::{Context, Expression, Item};
 
 use crate::failure::{During, Failure, Result};
 use crate::output::Format;
@@ -25,14 +25,15 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result {
     let expression = Expression::parse(&arguments.expression)
         .map_err(|error| Failure::usage(format!("the expression is not FHIRPath: {error}")))?;
-    let bytes = std::fs::read(&arguments.file).during(format!("`{}` could not be read", arguments.file.display()))?;
+    let bytes =
+        std::fs::read(&arguments.file).during(format!("`{}` could not be read", arguments.file.display()))?;
     let resource = json::parse(&bytes, &json::Limits::default())
         .during(format!("`{}` is not JSON", arguments.file.display()))?;
-    let now_ms = jiff::Timestamp::now();
+    let now_ms = jiff::Timestamp::now().as_millisecond();
     let items = expression
-        .evaluate(&resource, &Context::at(now_ms))
+        .evaluate(&resource, &Context { now: Some((now_ms, 0)), ..Context::default() })
         .map_err(|error| Failure::new(format!("the expression could not be evaluated: {error}")))?;
-    let values: Vec<Value> = items.iter().map(fhir::path::Item::to_json).collect();
+    let values: Vec<Value> = items.iter().map(shown).collect();
     match arguments.format {
         Format::Json => println!("{}", String::from_utf8_lossy(&Value::from(values).to_vec())),
         Format::Table => {
@@ -45,4 +46,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         }
     }
     Ok(())
+}
+
+/// An item as JSON: elements as they stand, computed values in the JSON type that fits.
+fn shown(item: &Item<'_>) -> Value {
+    let number = |text: String| Number::from_literal(&text).map_or(Value::Null, Value::Number);
+    match item {
+        Item::Node(node) => node.value().clone(),
+        Item::Boolean(value) => Value::from(*value),
+        Item::Integer(value) => Value::from(*value),
+        Item::Decimal(value) => number(value.to_string()),
+        Item::String(text) => Value::from(text.as_ref()),
+        Item::Date(date) => Value::from(date.to_string()),
+        Item::DateTime(time) => Value::from(time.to_string()),
+        Item::Time(time) => Value::from(time.to_string()),
+        Item::Quantity(quantity) => object([
+            ("value", number(quantity.value.to_string())),
+            ("unit", Value::from(quantity.unit.as_ref())),
+        ]),
+        Item::Type(name) => {
+            object([("namespace", Value::from(name.namespace)), ("name", Value::from(name.name))])
+        }
+        Item::Elsewhere(name) => object([("resourceType", Value::from(*name))]),
+    }
 }

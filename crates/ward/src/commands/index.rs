@@ -1,6 +1,9 @@
 //! `ward index verify|rebuild`.
 
+use std::sync::Arc;
+
 use clap::Subcommand;
+use storage::engine::FjallEngine;
 
 use crate::Common;
 use crate::failure::{During, Failure, Result};
@@ -20,34 +23,45 @@ pub(crate) enum Verb {
 /// Runs it; the server must not run.
 pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
     let base = Base::open(&common.data, &root::source(common)?)?;
-    let (log, engine) = (base.log()?, base.engine()?);
+    let log = base.log()?;
     let bar = output::bar(0, "records");
     let mut progress = |now: repository::Progress| {
-        bar.set_length(now.total);
-        bar.set_position(now.done);
+        bar.set_length(now.records_total);
+        bar.set_position(now.records_done);
     };
     match verb {
         Verb::Rebuild => {
-            repository::rebuild(&log, &engine, &base.ring, &mut progress).during("the index could not be built")?;
+            // A crash on the way leaves an index that lags behind the log; the next start goes on from there.
+            FjallEngine::destroy(&base.layout.index()).during("the old index could not be removed")?;
+            let records = repository::rebuild(log, base.engine()?, Arc::clone(&base.ring), &mut progress)
+                .during("the index could not be built")?;
             bar.finish_and_clear();
-            println!("the index was built anew from {} records", log.next().0.saturating_sub(1));
+            println!("the index was built anew from {records} records");
             Ok(())
         }
         Verb::Verify => {
-            let reports = repository::verify(&log, &engine, &base.ring, &mut progress).during("the index could not be read")?;
+            let reports = repository::verify(log, base.engine()?, Arc::clone(&base.ring), &mut progress)
+                .during("the index could not be read")?;
             bar.finish_and_clear();
             let rows: Vec<Vec<String>> = reports
                 .iter()
                 .map(|one| {
                     let count = |number: u64| number.to_string();
-                    vec![one.space.to_owned(), count(one.keys), count(one.missing), count(one.extra), count(one.different)]
+                    vec![
+                        one.space.to_owned(),
+                        count(one.keys),
+                        count(one.missing),
+                        count(one.surplus),
+                        count(one.different),
+                    ]
                 })
                 .collect();
-            output::table(&["space", "keys", "missing", "extra", "different"], &rows);
+            output::table(&["space", "keys", "missing", "surplus", "different"], &rows);
             if reports.iter().all(repository::SpaceReport::is_clean) {
                 return Ok(());
             }
-            Err(Failure::new("the index differs from the log").hint("`ward index rebuild` builds it anew; no data is lost by that"))
+            Err(Failure::new("the index differs from the log")
+                .hint("`ward index rebuild` builds it anew; no data is lost by that"))
         }
     }
 }

@@ -48,7 +48,10 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
     for path in &found {
         match files::ingest_file(path, config.https.body_bytes_max, &mut |bytes| way.deliver(bytes)) {
             Ok(tally) => {
-                tally.problems.iter().for_each(|problem| bar.suspend(|| eprintln!("{}: {problem}", path.display())));
+                tally
+                    .problems
+                    .iter()
+                    .for_each(|problem| bar.suspend(|| eprintln!("{}: {problem}", path.display())));
                 if tally.skipped > 0 {
                     bar.suspend(|| eprintln!("{}: no format that is taken in; left alone", path.display()));
                 }
@@ -62,9 +65,12 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
     way.close();
     summary(&total, started.elapsed().as_secs_f64(), arguments.format);
     let problem = unread.first().cloned().or_else(|| {
-        (total.failed > 0).then(|| format!("{} messages could not be dealt with; they are not committed", total.failed))
+        (total.failed > 0)
+            .then(|| format!("{} messages could not be dealt with; they are not committed", total.failed))
     });
-    problem.map_or(Ok(()), |problem| Err(Failure::new(problem).hint("run it again: what is committed is not committed twice")))
+    problem.map_or(Ok(()), |problem| {
+        Err(Failure::new(problem).hint("run it again: what is committed is not committed twice"))
+    })
 }
 
 fn summary(total: &Tally, seconds: f64, format: Format) {
@@ -84,10 +90,21 @@ fn summary(total: &Tally, seconds: f64, format: Format) {
         );
         return;
     }
-    let row = [total.files, total.messages, total.committed, total.unchanged, total.quarantined, total.failed, total.resources];
+    let row = [
+        total.files,
+        total.messages,
+        total.committed,
+        total.unchanged,
+        total.quarantined,
+        total.failed,
+        total.resources,
+    ];
     let mut row: Vec<String> = row.iter().map(u64::to_string).collect();
     row.push(format!("{seconds:.1}"));
-    output::table(&["files", "messages", "committed", "unchanged", "quarantined", "failed", "resources", "seconds"], &[row]);
+    output::table(
+        &["files", "messages", "committed", "unchanged", "quarantined", "failed", "resources", "seconds"],
+        &[row],
+    );
     if total.quarantined > 0 {
         eprintln!("hint: `ward channel quarantine` lists what was kept but not committed, with reasons");
     }
@@ -95,7 +112,8 @@ fn summary(total: &Tally, seconds: f64, format: Format) {
 
 /// All files at or below a path, in the order of names; links are not followed below the path given.
 fn walk(path: &Path, found: &mut Vec<PathBuf>) -> Result {
-    let facts = std::fs::metadata(path).map_err(|error| Failure::new(format!("`{}`: {error}", path.display())))?;
+    let facts =
+        std::fs::metadata(path).map_err(|error| Failure::new(format!("`{}`: {error}", path.display())))?;
     if !facts.is_dir() {
         found.push(path.to_owned());
         return Ok(());
@@ -116,8 +134,17 @@ fn walk(path: &Path, found: &mut Vec<PathBuf>) -> Result {
 
 /// How messages get in: straight into the open store, or through the server that has it open.
 enum Way {
-    Direct { home: Box<Home>, channel: std::sync::Arc<ingest::Channel> },
-    Server { runtime: Runtime, client: Box<Client>, path: String, base: Box<Base>, token: protect::token::TokenId },
+    Direct {
+        home: Box<Home>,
+        channel: std::sync::Arc<ingest::Channel>,
+    },
+    Server {
+        runtime: Runtime,
+        client: Box<Client>,
+        path: String,
+        base: Box<Base>,
+        token: protect::token::TokenId,
+    },
 }
 
 impl Way {
@@ -127,7 +154,8 @@ impl Way {
             _ => {
                 let home = Home::open(base, config, &mut |_, _| {})?;
                 let channel = home.ingest.channel(channel).ok_or_else(|| {
-                    Failure::usage(format!("there is no channel `{channel}`")).hint("`ward channel list` shows the channels")
+                    Failure::usage(format!("there is no channel `{channel}`"))
+                        .hint("`ward channel list` shows the channels")
                 })?;
                 Ok(Self::Direct { home: Box::new(home), channel })
             }
@@ -137,10 +165,20 @@ impl Way {
     /// The keys of the folder are proof enough: a token is made for this run, and ended with it.
     fn server(base: Base, url: &str, channel: &str) -> Result<Self> {
         let (token, secret) = token::create(&base, "system/*.cruds", "ward ingest", 1)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().during("the runtime did not start")?;
-        let trust = server::tls::client_config(&tls::authority_pem(&base)?).during("TLS could not be set up")?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .during("the runtime did not start")?;
+        let trust =
+            server::tls::client_config(&tls::authority_pem(&base)?).during("TLS could not be set up")?;
         let client = Box::new(Client::new(url, trust, &secret)?);
-        Ok(Self::Server { runtime, client, path: format!("/channels/{channel}"), base: Box::new(base), token })
+        Ok(Self::Server {
+            runtime,
+            client,
+            path: format!("/channels/{channel}"),
+            base: Box::new(base),
+            token,
+        })
     }
 
     fn deliver(&mut self, bytes: &[u8]) -> Outcome {
@@ -151,9 +189,8 @@ impl Way {
                 let answer = runtime.block_on(client.call(Method::POST, path, &accept, bytes.to_vec()));
                 let failed = |text: String| Outcome::Failed { text };
                 match answer {
-                    Ok((status, body)) if status.is_success() => {
-                        serde_json::from_slice(&body).unwrap_or_else(|_| failed("the server's answer was not understood".to_owned()))
-                    }
+                    Ok((status, body)) if status.is_success() => serde_json::from_slice(&body)
+                        .unwrap_or_else(|_| failed("the server's answer was not understood".to_owned())),
                     Ok((status, _)) => failed(format!("the server answered {status}")),
                     Err(failure) => failed(failure.to_string()),
                 }
@@ -178,5 +215,7 @@ fn reachable(url: &str) -> bool {
     std::net::ToSocketAddrs::to_socket_addrs(address)
         .ok()
         .and_then(|mut addresses| addresses.next())
-        .is_some_and(|address| std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_secs(2)).is_ok())
+        .is_some_and(|address| {
+            std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_secs(2)).is_ok()
+        })
 }

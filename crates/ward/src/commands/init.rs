@@ -20,9 +20,12 @@ pub(crate) fn run(common: &Common, _arguments: &Arguments) -> Result {
     tls::create_authority(&base)?;
     base.tokens()?;
     let path = Config::path(&common.data, None);
-    write_durably(base.disk.as_ref(), &path, TEMPLATE.as_bytes()).during("the configuration could not be written")?;
+    write_durably(base.disk.as_ref(), &path, TEMPLATE.as_bytes())
+        .during("the configuration could not be written")?;
     let data = common.data.display();
-    eprintln!("`{data}` is ready. Keep the root key apart from it: without the key the data cannot be read, by anybody.");
+    eprintln!(
+        "`{data}` is ready. Keep the root key apart from it: without the key the data cannot be read, by anybody."
+    );
     eprintln!("next: `ward token create --scope \"system/*.cruds\"`, then `ward serve`");
     Ok(())
 }

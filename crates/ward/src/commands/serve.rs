@@ -40,7 +40,10 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
     }
     let base = Base::open(&common.data, &root::source(common)?)?;
     let running = Running::open(base, config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().during("the runtime did not start")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .during("the runtime did not start")?;
     runtime.block_on(async {
         let served = running.start().await?;
         eprintln!("ready {}", served.url);
@@ -106,7 +109,8 @@ impl Running {
         let recorder = PrometheusBuilder::new().install_recorder().ok();
         let (pair, renew_at) = tls::server_pair(&home.base, &config.https.hosts)?;
         let certificates = Certificates::new(&pair).during("the certificate cannot be used")?;
-        let https = server_config(Arc::clone(&certificates), &["h2", "http/1.1"]).during("TLS could not be set up")?;
+        let https = server_config(Arc::clone(&certificates), &["h2", "http/1.1"])
+            .during("TLS could not be set up")?;
         let mllp_tls = server_config(Arc::clone(&certificates), &[]).during("TLS could not be set up")?;
         let edge = Edge::new(server::Parts {
             store: home.store.clone(),
@@ -121,8 +125,15 @@ impl Running {
 
         let listener = bind(config.https.listen, "https.listen").await?;
         let address = listener.local_addr().during("the address could not be told")?;
-        let limits = ListenLimits { connections_max: config.https.connections_max, ..ListenLimits::default() };
-        tasks.spawn(server::serve(listener, https, server::router(Arc::clone(&edge)), limits, stopping.clone()));
+        let limits =
+            ListenLimits { connections_max: config.https.connections_max, ..ListenLimits::default() };
+        tasks.spawn(server::serve(
+            listener,
+            https,
+            server::router(Arc::clone(&edge)),
+            limits,
+            stopping.clone(),
+        ));
 
         let mut mllp = Vec::new();
         for channel in home.ingest.channels() {
@@ -130,7 +141,10 @@ impl Running {
             match (channel.config.kind, channel.config.listen) {
                 (ChannelKind::Mllp, Some(listen)) => {
                     let listener = bind(listen, &format!("channel `{}`", channel.config.name)).await?;
-                    mllp.push((channel.config.name.clone(), listener.local_addr().during("the address could not be told")?));
+                    mllp.push((
+                        channel.config.name.clone(),
+                        listener.local_addr().during("the address could not be told")?,
+                    ));
                     let tls = (!channel.config.plaintext).then(|| Arc::clone(&mllp_tls));
                     tasks.spawn(ingest::mllp::serve(ingest, channel, listener, tls, stopping.clone()));
                 }
@@ -210,7 +224,9 @@ async fn renew(
                 renew_at = at;
                 tracing::info!("the certificate was renewed");
             }
-            Err(failure) => tracing::error!(error = %failure, "the certificate could not be renewed; it is tried again in an hour"),
+            Err(failure) => {
+                tracing::error!(error = %failure, "the certificate could not be renewed; it is tried again in an hour")
+            }
         }
     }
 }

@@ -18,6 +18,11 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
     let Verb::Check = verb;
     let path = Config::path(&common.data, common.config.as_ref());
     let config = Config::read(&path)?;
-    println!("`{}` is right: HTTPS on {}, {} channels", path.display(), config.https.listen, config.channel.len());
+    println!(
+        "`{}` is right: HTTPS on {}, {} channels",
+        path.display(),
+        config.https.listen,
+        config.channel.len()
+    );
     Ok(())
 }

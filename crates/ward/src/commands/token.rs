@@ -50,7 +50,8 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
         Verb::List { format } => list(&base, *format),
         Verb::Revoke { id } => {
             let id = TokenId::parse(id).ok_or_else(|| {
-                Failure::usage("this is no id of a token: 16 hexadecimal digits").hint("`ward token list` shows the ids")
+                Failure::usage("this is no id of a token: 16 hexadecimal digits")
+                    .hint("`ward token list` shows the ids")
             })?;
             base.tokens()?.revoke(id).during("the token could not be revoked")
         }
@@ -79,7 +80,13 @@ fn list(base: &Base, format: Format) -> Result {
     let now_ms = base.clock.now_ms();
     let state = |record: &protect::token::TokenRecord| {
         let expired = record.spec.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms);
-        if record.revoked_ms.is_some() { "revoked" } else if expired { "expired" } else { "good" }
+        if record.revoked_ms.is_some() {
+            "revoked"
+        } else if expired {
+            "expired"
+        } else {
+            "good"
+        }
     };
     if format == Format::Json {
         let rows: Vec<_> = records

@@ -48,9 +48,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
 }
 
 fn check(path: &PathBuf) -> Result<Vec<Issue>> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::new(format!("`{}` could not be read: {error}", path.display())))?;
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::new(format!("`{}` could not be read: {error}", path.display())))?;
     Ok(match json::parse(&bytes, &json::Limits::default()) {
         Ok(value) => validate(&value),
-        Err(error) => vec![Issue::error("structure", format!("not JSON: {error}"))],
+        Err(error) => vec![Issue::from(error)],
     })
 }

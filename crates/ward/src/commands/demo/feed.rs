@@ -46,7 +46,9 @@ pub(crate) async fn send(deliveries: Vec<Delivery>, ways: &Ways, bar: &ProgressB
     let started = Instant::now();
     let mut lanes: Vec<Vec<Delivery>> = (0..SENDERS).map(|_| Vec::new()).collect();
     for delivery in deliveries {
-        if let Some(lane) = usize::try_from(delivery.patient % SENDERS).ok().and_then(|lane| lanes.get_mut(lane)) {
+        if let Some(lane) =
+            usize::try_from(delivery.patient % SENDERS).ok().and_then(|lane| lanes.get_mut(lane))
+        {
             lane.push(delivery);
         }
     }

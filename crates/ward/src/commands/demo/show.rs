@@ -38,7 +38,10 @@ pub(crate) fn sent(sent: &Sent, served: &Served) {
         .collect();
     output::table(&["feed", "answer", "messages"], &rows);
     let total: u64 = sent.answers.values().sum();
-    println!("{total} sent and answered in {:.1} s, each answer after its message was durable", sent.took.as_secs_f64());
+    println!(
+        "{total} sent and answered in {:.1} s, each answer after its message was durable",
+        sent.took.as_secs_f64()
+    );
     let mut causes: BTreeMap<(String, String), u64> = BTreeMap::new();
     for entry in served.home.ingest.quarantined(None) {
         *causes.entry((entry.channel, entry.reason.text)).or_default() += 1;
@@ -113,7 +116,9 @@ fn about(resource: &Value) -> String {
     });
     let status = text(resource, "status");
     match concept.filter(|words| !words.is_empty()) {
-        Some(words) => format!("{words} {}", if status.is_empty() { String::new() } else { format!("({status})") }),
+        Some(words) => {
+            format!("{words} {}", if status.is_empty() { String::new() } else { format!("({status})") })
+        }
         None => status.to_owned(),
     }
 }
@@ -123,20 +128,38 @@ pub(crate) async fn searches(client: &mut Client, person: &Showcase) -> Result {
     println!("\nThree searches:");
     let searches = [
         format!("Patient?family={}&_summary=count", encode(&person.family)),
-        format!("Observation?code={}&_sort=-date&_count=3", encode(&format!("http://loinc.org|{}", person.loinc))),
-        format!("Observation?subject:Patient.identifier={}&_summary=count", encode(&format!("{}|{}", person.system, person.mrn))),
+        format!(
+            "Observation?code={}&_sort=-date&_count=3",
+            encode(&format!("http://loinc.org|{}", person.loinc))
+        ),
+        format!(
+            "Observation?subject:Patient.identifier={}&_summary=count",
+            encode(&format!("{}|{}", person.system, person.mrn))
+        ),
     ];
     for search in searches {
         let page = get(client, &search).await?;
-        let total = page.get("total").and_then(Value::as_i64).map_or_else(|| "?".to_owned(), |total| total.to_string());
+        let total = page
+            .get("total")
+            .and_then(Value::as_i64)
+            .map_or_else(|| "?".to_owned(), |total| total.to_string());
         println!("  GET /fhir/{search}\n    {total} in all");
         for resource in resources(&page) {
             let value = resource.get("valueQuantity").map(|quantity| {
-                let number = quantity.get("value").and_then(Value::as_number).map(json::Number::as_str).unwrap_or_default();
+                let number = quantity
+                    .get("value")
+                    .and_then(Value::as_number)
+                    .map(json::Number::as_str)
+                    .unwrap_or_default();
                 format!("{number} {}", text(quantity, "unit"))
             });
             let when = text(resource, "effectiveDateTime");
-            println!("    {} {when} {} {}", text(resource, "resourceType"), about(resource), value.unwrap_or_default());
+            println!(
+                "    {} {when} {} {}",
+                text(resource, "resourceType"),
+                about(resource),
+                value.unwrap_or_default()
+            );
         }
     }
     Ok(())
@@ -144,7 +167,7 @@ pub(crate) async fn searches(client: &mut Client, person: &Showcase) -> Result {
 
 /// The audit log, verified with its public key alone.
 pub(crate) fn audit(served: &Served) -> Result {
-    served.home.audit.flush().during("the audit log could not be written")?;
+    served.home.audit.settle().during("the audit log could not be written")?;
     let report = audit::check(&served.home.base)?;
     if let Some(problem) = report.problems.first() {
         return Err(Failure::new(format!("the audit log does not verify: {problem}")));
@@ -159,8 +182,16 @@ pub(crate) fn how_to_go_on(served: &Served, secret: &str, data: &Path) {
     println!("\nGo on (Ctrl-C ends it):");
     println!("  export TOKEN={secret}");
     println!("  curl --cacert {} {}/fhir/metadata", authority.display(), served.url);
-    for path in ["Patient?_count=2", "Observation?code=http://loinc.org|2345-7&_sort=-date", "Encounter?_include=Encounter:subject"] {
-        println!("  curl --cacert {} -H \"Authorization: Bearer $TOKEN\" '{}/fhir/{path}'", authority.display(), served.url);
+    for path in [
+        "Patient?_count=2",
+        "Observation?code=http://loinc.org|2345-7&_sort=-date",
+        "Encounter?_include=Encounter:subject",
+    ] {
+        println!(
+            "  curl --cacert {} -H \"Authorization: Bearer $TOKEN\" '{}/fhir/{path}'",
+            authority.display(),
+            served.url
+        );
     }
     for (channel, address) in &served.mllp {
         println!("  MLLP over TLS, channel `{channel}`: {address}");
@@ -176,7 +207,12 @@ async fn get(client: &mut Client, path: &str) -> Result<Value> {
 }
 
 fn resources(bundle: &Value) -> impl Iterator<Item = &Value> {
-    bundle.get("entry").map(Value::elements).unwrap_or_default().iter().filter_map(|entry| entry.get("resource"))
+    bundle
+        .get("entry")
+        .map(Value::elements)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|entry| entry.get("resource"))
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
