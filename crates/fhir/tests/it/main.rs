@@ -11,6 +11,8 @@
 mod corpus;
 mod every_type;
 mod fhirpath_suite;
+mod invariants;
+mod replay;
 mod speed;
 mod validation;
 mod xml;

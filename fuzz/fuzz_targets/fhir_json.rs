@@ -1,0 +1,10 @@
+//! Any bytes as JSON, validated and read for search.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../crates/fhir/tests/it/invariants.rs"]
+#[allow(dead_code, reason = "each target uses its own part")]
+mod invariants;
+
+fuzz_target!(|input: &[u8]| invariants::check_fhir_json(input));
