@@ -369,3 +369,6 @@ fn write_pair(out: &mut impl Write, key: &[u8], value: &[u8]) -> io::Result<()> 
     out.write_all(key)?;
     out.write_all(value)
 }
+
+#[cfg(test)]
+mod tests;

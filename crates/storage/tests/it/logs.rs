@@ -360,3 +360,27 @@ proptest! {
         }
     }
 }
+
+/// Bytes as the documentation shows them: 16 a line, hexadecimal, with their offset.
+fn hex_lines(bytes: &[u8]) -> String {
+    bytes
+        .chunks(16)
+        .enumerate()
+        .map(|(line, chunk)| {
+            let hex: Vec<_> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{:04x}  {}\n", line * 16, hex.join(" "))
+        })
+        .collect()
+}
+
+#[test]
+fn the_layout_is_that_of_the_worked_example() {
+    let disk = FaultDisk::new(1);
+    let log = open(&disk, FileLogOptions { tenant: 1, ..FileLogOptions::default() }).unwrap();
+    let batch = [Sealed::from_bytes(vec![0xAA, 0xBB, 0xCC]), Sealed::from_bytes(Vec::new())];
+    log.append(Seq::FIRST, &batch).unwrap();
+    let bytes = storage::disk::read(&disk, &segments(&disk)[0], 1000).unwrap();
+    let lines = hex_lines(&bytes);
+    let page = include_str!("../../../../docs/internals/log.md");
+    assert!(page.contains(&lines), "the example should be:\n{lines}");
+}
