@@ -241,7 +241,9 @@ impl<'a, 'c> Evaluator<'a, 'c> {
     }
 
     fn typed(&self, input: Items<'a>, operator: TypeOperator, name: &TypeName) -> Result<Items<'a>> {
-        check_type(name)?;
+        if !name.known {
+            return Err(evaluation("a type of the expression is not known"));
+        }
         if operator == TypeOperator::Is {
             return match input.as_slice() {
                 [] => Ok(Items::Empty),
@@ -363,20 +365,6 @@ fn literal_item(literal: &Literal) -> Item<'_> {
             Item::Quantity(Box::new(Quantity { value: *value, unit: Cow::Borrowed(unit), is_calendar }))
         }
     }
-}
-
-const SYSTEM_TYPES: [&str; 10] =
-    ["Any", "Boolean", "Integer", "Long", "Decimal", "String", "Date", "DateTime", "Time", "Quantity"];
-
-fn check_type(name: &TypeName) -> Result<()> {
-    let known = match name.namespace.as_deref() {
-        // Nothing is of a System type that does not exist; that is no error.
-        Some("System") => true,
-        Some("FHIR") => model::type_info(&name.name).is_some(),
-        None => SYSTEM_TYPES.contains(&name.name.as_str()) || model::type_info(&name.name).is_some(),
-        Some(_) => false,
-    };
-    if known { Ok(()) } else { Err(evaluation("a type of the expression is not known")) }
 }
 
 pub(super) fn is_type(item: &Item<'_>, name: &TypeName) -> bool {

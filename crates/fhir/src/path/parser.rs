@@ -307,10 +307,10 @@ impl<'t> Parser<'t> {
     fn type_name(&mut self) -> Result<TypeName, PathError> {
         let first = self.name().ok_or_else(|| self.wrong("a type's name is missing"))?;
         if !self.sign(".") {
-            return Ok(TypeName { namespace: None, name: first });
+            return Ok(TypeName::new(None, first));
         }
         let name = self.name().ok_or_else(|| self.wrong("a type's name is missing"))?;
-        Ok(TypeName { namespace: Some(first), name })
+        Ok(TypeName::new(Some(first), name))
     }
 }
 

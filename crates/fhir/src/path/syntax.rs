@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use super::function::Function;
 use super::member::Member;
+use super::model::type_info;
 use super::temporal::{Date, DateTime, Time};
 
 /// One node of an expression. `None` as a base means the current input.
@@ -78,6 +79,25 @@ pub(crate) enum Unit {
 pub(crate) struct TypeName {
     pub(crate) namespace: Option<CompactString>,
     pub(crate) name: CompactString,
+    /// Whether there is such a type, looked up once.
+    pub(super) known: bool,
+}
+
+const SYSTEM_TYPES: [&str; 10] =
+    ["Any", "Boolean", "Integer", "Long", "Decimal", "String", "Date", "DateTime", "Time", "Quantity"];
+
+impl TypeName {
+    pub(super) fn new(namespace: Option<CompactString>, name: CompactString) -> Self {
+        let in_fhir = || type_info(&name).is_some();
+        let known = match namespace.as_deref() {
+            // Nothing is of a System type that does not exist; that is no error.
+            Some("System") => true,
+            Some("FHIR") => in_fhir(),
+            None => SYSTEM_TYPES.contains(&name.as_str()) || in_fhir(),
+            Some(_) => false,
+        };
+        Self { namespace, name, known }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
