@@ -61,6 +61,10 @@ pub fn resolve(existing: Option<&Value>, intent: &Intent) -> Resolution {
     if is_older && !joins_patients {
         return Resolution::Skip { reason: SkipReason::Older };
     }
+    // Most mentions say nothing new; they need no copy to compare with.
+    if intent.mode == Mode::Mention && adds_nothing(existing, wanted) {
+        return Resolution::Unchanged;
+    }
     let mut joined = existing.clone();
     match intent.mode {
         Mode::Mention => mention(&mut joined, wanted),
@@ -86,7 +90,9 @@ fn entry_key(element: &str, entry: &Value) -> Option<CompactString> {
         found.unwrap_or_default().to_owned()
     };
     let parts = match element {
-        "identifier" => [text(&["system"]), text(&["assigner", "display"]), text(&["value"])],
+        // Without a system the assigner's name stands for it.
+        "identifier" if entry.get("system").is_some() => [text(&["system"]), String::new(), text(&["value"])],
+        "identifier" => [String::new(), text(&["assigner", "display"]), text(&["value"])],
         "extension" => [text(&["url"]), String::new(), String::new()],
         "hasMember" | "result" | "specimen" | "derivedFrom" | "basedOn" => {
             [text(&["reference"]), text(&["display"]), String::new()]
@@ -143,6 +149,23 @@ fn identifier(known: &Value, new: &Value) -> Value {
         joined.remove("use");
     }
     joined
+}
+
+/// Whether all that is mentioned is known already.
+fn adds_nothing(existing: &Object, wanted: &Object) -> bool {
+    wanted.iter().all(|(name, value)| match existing.get(name) {
+        None => has_choice(existing, name),
+        Some(present) if name == "identifier" => {
+            value.elements().iter().all(|entry| is_known(present, entry))
+        }
+        Some(_) => true,
+    })
+}
+
+/// Whether a list of identifiers holds this one.
+fn is_known(present: &Value, entry: &Value) -> bool {
+    let key = entry_key("identifier", entry);
+    present.elements().iter().any(|old| entry_key("identifier", old) == key)
 }
 
 /// Fills what is missing; joins identifiers.
@@ -218,7 +241,14 @@ fn replace(joined: &mut Object, wanted: &Object, intent: &Intent) {
 
 fn update(joined: &mut Object, wanted: &Object, intent: &Intent) {
     let resource_type = wanted.get("resourceType").and_then(Value::as_str).unwrap_or_default();
-    for path in &intent.clears {
+    // What one field deletes and another brings (PID-30 and PID-29) is there.
+    let is_told = |path: &str| {
+        let inner = path.split_once('.').and_then(|(outer, inner)| wanted.get(outer)?.get(inner));
+        wanted.contains_key(path)
+            || inner.is_some()
+            || path.strip_suffix("[x]").is_some_and(|stem| has_stem(wanted, stem))
+    };
+    for path in intent.clears.iter().filter(|path| !is_told(path)) {
         clear(joined, path);
     }
     if wanted.contains_key("link") || !intent.unlinks.is_empty() {
@@ -380,7 +410,11 @@ fn remove_choice(joined: &mut Object, name: &str) {
 }
 
 fn has_choice(object: &Object, name: &str) -> bool {
-    choice_stem(name).is_some_and(|stem| object.keys().any(|other| choice_stem(other) == Some(stem)))
+    choice_stem(name).is_some_and(|stem| has_stem(object, stem))
+}
+
+fn has_stem(object: &Object, stem: &str) -> bool {
+    object.keys().any(|other| choice_stem(other) == Some(stem))
 }
 
 /// The stored time of the sender's state.

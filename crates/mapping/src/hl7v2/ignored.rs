@@ -48,7 +48,7 @@ pub(crate) fn field(segment: &str, number: u32) -> Option<&'static str> {
 pub(crate) fn why_unmapped(segment: &str) -> &'static str {
     const READ: &[&str] = &[
         "MSH", "EVN", "PID", "PD1", "PV1", "PV2", "NK1", "IN1", "AL1", "IAM", "DG1", "MRG", "ORC", "OBR",
-        "OBX", "NTE", "SPM", "TQ1",
+        "OBX", "NTE", "SPM", "TQ1", "PR1", "ROL",
     ];
     if segment.starts_with('Z') {
         "local segment of the sender"

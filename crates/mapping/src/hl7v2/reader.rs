@@ -264,6 +264,7 @@ impl<'r, 'm> Node<'r, 'm> {
             Piece::Sub(sub) => (self.key, sub.value()?),
         };
         let text = clean(value.trim());
+        let text = if text.trim().len() == text.len() { text } else { text.trim().into() };
         (!text.is_empty()).then_some((key, text))
     }
 

@@ -11,5 +11,7 @@
 mod corpus;
 mod facts_events;
 mod facts_values;
+mod golden;
 mod patient;
+mod properties;
 mod support;

@@ -8,7 +8,7 @@ use crate::hl7v2::events::Joins;
 use crate::hl7v2::messages::{first, patient_groups, results};
 use crate::hl7v2::reader::Seg;
 use crate::hl7v2::segments::pv1::VisitSegments;
-use crate::hl7v2::segments::{al1, dg1, in1, mrg, nk1, pid, pv1};
+use crate::hl7v2::segments::{al1, dg1, in1, mrg, nk1, pid, pr1, pv1, rol};
 
 /// Maps an ADT message of any event.
 ///
@@ -75,20 +75,31 @@ fn patient_group(context: &mut Context<'_, '_>, group: &[Seg<'_, '_>]) -> Result
     Ok(patient)
 }
 
-/// Related people, insurance, allergies and diagnoses of a patient.
+/// Related people, insurance, allergies, diagnoses and procedures of a patient, and the roles of others.
 pub(crate) fn around_patient(
     context: &mut Context<'_, '_>,
     group: &[Seg<'_, '_>],
     patient: &CompactString,
     encounter: Option<&CompactString>,
 ) {
+    let mut visit = None;
+    let mut owner = "";
     for segment in group {
         match segment.name() {
+            "PV1" => visit = encounter,
+            // A ROL behind a procedure, an insurance or an order is about that.
+            "ROL" if matches!(owner, "PID" | "PD1" | "PV1" | "PV2") => {
+                rol::role(context, *segment, patient, visit);
+            }
+            "PR1" => pr1::procedure(context, *segment, patient, encounter),
             "NK1" => nk1::related_person(context, *segment, patient),
             "IN1" => in1::coverage(context, *segment, patient),
             "AL1" | "IAM" => al1::allergy(context, *segment, patient),
             "DG1" => dg1::condition(context, *segment, patient, encounter),
             _ => {}
+        }
+        if !matches!(segment.name(), "ROL" | "ARV") {
+            owner = segment.name();
         }
     }
 }

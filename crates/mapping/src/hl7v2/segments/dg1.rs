@@ -3,7 +3,6 @@
 //! Source: HL7 v2.8 chapter 6, 6.5.2 DG1.
 
 use compact_str::CompactString;
-use fhir::json::Value;
 
 use crate::hl7v2::context::Context;
 use crate::hl7v2::reader::Seg;
@@ -24,7 +23,7 @@ pub(crate) fn condition(
 ) {
     let coded_key = dg1.one(3).and_then(|node| coded::key(&node));
     let text = dg1.peek(4);
-    let Some(name) = coded_key.or_else(|| text.clone()) else {
+    let Some(name) = coded_key.or(text) else {
         dg1.refuse("a diagnosis without code and text");
         return;
     };
@@ -34,11 +33,8 @@ pub(crate) fn condition(
         Some(own) => context.id("Condition", &[patient, "number", &own.key]),
         None => context.id("Condition", &[patient, &visit, &name]),
     };
-    let mut code = dg1.one(3).and_then(|node| coded::concept(context, &node));
-    if text.is_some() {
-        let text = dg1.text(4);
-        code = Some(with_text(code, text));
-    }
+    let code = dg1.one(3).and_then(|node| coded::concept(context, &node));
+    let code = coded::with_text(code, dg1.text(4));
     let kind = dg1.peek(6);
     let is_deleted = dg1.peek(21).as_deref() == Some("D");
     if dg1.has(21) {
@@ -81,18 +77,5 @@ pub(crate) fn condition(
         let entry =
             Build::new().with("condition", people::to(&key)).maybe("use", role).maybe("rank", rank).done();
         context.add(encounter, "diagnosis", entry);
-    }
-}
-
-/// The code with the description of DG1-4 as its text.
-fn with_text(code: Option<Value>, text: Option<CompactString>) -> Value {
-    match code {
-        Some(Value::Object(mut code)) => {
-            if let Some(text) = text {
-                code.insert("text", text);
-            }
-            Value::Object(code)
-        }
-        _ => Build::new().maybe("text", text).done(),
     }
 }

@@ -11,5 +11,7 @@ pub(crate) mod obr;
 pub(crate) mod obx;
 pub(crate) mod orc;
 pub(crate) mod pid;
+pub(crate) mod pr1;
 pub(crate) mod pv1;
+pub(crate) mod rol;
 pub(crate) mod spm;

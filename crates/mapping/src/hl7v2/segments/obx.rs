@@ -21,6 +21,8 @@ use crate::hl7v2::types::{coded, contact, identifier, people, time, value};
 use crate::intent::{Intent, Mode};
 use crate::json::{Build, coding, concept, extension, reference};
 
+const ANALYSED: &str = "http://hl7.org/fhir/StructureDefinition/observation-analysis-date-time";
+
 /// Whose observations these are.
 pub(crate) struct Around {
     /// `Patient/id`.
@@ -96,7 +98,7 @@ pub(crate) fn observation(
         return;
     }
     let code_key = code_node.and_then(|node| coded::key(&node)).unwrap_or_default();
-    let sub_id = obx.one(4).map(|node| node.whole()).unwrap_or_default();
+    let sub_id = obx.one(4).map(|node| CompactString::from(node.whole().trim())).unwrap_or_default();
     let id = observation_id(context, obx, owner, around, &code_key, &sub_id);
     let code = code_node.and_then(|node| coded::concept(context, &node)).unwrap_or_else(unknown_code);
     let status_node = obx.one(11);
@@ -110,8 +112,10 @@ pub(crate) fn observation(
         .map(identifier::shown)
         .into_iter()
         .collect();
+    let analysed = obx.one(19).and_then(|node| time::date_time(&node, &context.zones));
+    let analysed = analysed.map(|text| extension(ANALYSED, "valueDateTime", text));
     let mut build = Build::resource("Observation", &id)
-        .list("extension", sub_identifier(obx, &sub_id).into_iter().collect())
+        .list("extension", sub_identifier(obx, &sub_id).into_iter().chain(analysed).collect())
         .list("identifier", identifiers);
     if let Owner::Order { request, .. } = owner {
         build = build.with("basedOn", vec![people::to(request)]);
@@ -132,7 +136,8 @@ pub(crate) fn observation(
     let interpretations: Vec<Value> = obx.all(8).filter_map(|node| interpretation(context, &node)).collect();
     let notes: Vec<Seg<'_, '_>> =
         std::iter::once(joined.head).chain(joined.more).flat_map(|line| line.notes.iter().copied()).collect();
-    let range = obx.one(7).map(|node| quantity::reference_range(&node.whole(), &unit));
+    let range = obx.one(7).map(|node| node.whole()).filter(|text| !text.trim().is_empty());
+    let range = range.map(|text| quantity::reference_range(&text, &unit));
     let device = obx.one(18).and_then(|node| identifier::ei(context, &node, None, "device"));
     let device = device
         .map(|number| Build::new().with("type", "Device").with("identifier", number.json.done()).done());
@@ -188,7 +193,7 @@ fn observation_id(
 
 /// OBX-4 itself, so that no grouping is lost to what is made of it.
 fn sub_identifier(obx: Seg<'_, '_>, sub_id: &CompactString) -> Option<Value> {
-    let node = obx.one(4)?;
+    let node = obx.one(4).filter(|_| !sub_id.is_empty())?;
     let mut parts = Vec::new();
     if node.has(2) || node.has(3) || node.has(4) {
         // OG: original text, group, sequence, identifier.
@@ -199,10 +204,10 @@ fn sub_identifier(obx: Seg<'_, '_>, sub_id: &CompactString) -> Option<Value> {
         }
         parts.extend(node.peek_part(4).map(|text| extension("identifier", "valueString", text)));
     } else {
-        parts.push(extension("original-sub-identifier", "valueString", sub_id.trim()));
+        parts.push(extension("original-sub-identifier", "valueString", sub_id.clone()));
     }
     let url = "http://hl7.org/fhir/StructureDefinition/observation-v2-subid";
-    Some(Build::new().with("url", url).with("extension", parts).done())
+    (!parts.is_empty()).then(|| Build::new().with("url", url).with("extension", parts).done())
 }
 
 /// OBR-24 of the order, as an observation category.

@@ -61,7 +61,11 @@ pub(crate) fn encounter(
         defaults.push("status");
     }
     let mut clears = Vec::new();
-    if context.event.code == "A13" {
+    let is_undischarged = context.event.code == "A13";
+    if is_undischarged {
+        for field in [36, 37, 45] {
+            pv1.ignore(field, "the discharge it tells of is cancelled");
+        }
         clears.extend(["period.end", "hospitalization.dischargeDisposition", "hospitalization.destination"]);
     }
     for (field, element) in DELETIONS {
@@ -75,7 +79,7 @@ pub(crate) fn encounter(
     let identifiers = identifiers(context, pid, pv1);
     let participants = participants(context, pv1, pv2);
     let locations = locations(context, pv1, pv2, status.code);
-    let hospitalization = hospitalization(context, pv1);
+    let hospitalization = hospitalization(context, pv1, is_undischarged);
     let planned = pv2.map(|pv2| planned(context, pv2)).unwrap_or_default();
     let reasons: Vec<Value> =
         pv2.and_then(|pv2| pv2.one(3)).and_then(|node| coded::concept(context, &node)).into_iter().collect();
@@ -91,11 +95,12 @@ pub(crate) fn encounter(
         .maybe("priority", priority)
         .with("subject", people::to(patient))
         .list("participant", participants)
-        .maybe("period", period(context, pv1))
+        .maybe("period", period(context, pv1, is_undischarged))
         .maybe("length", pv2.and_then(length))
         .list("reasonCode", reasons)
         .maybe("hospitalization", hospitalization)
         .list("location", locations)
+        .maybe("serviceProvider", pv1.text(39).map(|name| Build::new().with("display", name).done()))
         .done();
     let is_snapshot = context.event.family == Family::Adt;
     let mode = match (is_snapshot, context.event.visit) {
@@ -195,9 +200,10 @@ fn identifiers(context: &Context<'_, '_>, pid: Seg<'_, '_>, pv1: Seg<'_, '_>) ->
 }
 
 /// PV1-44 to PV1-45; a discharge whose PV1-45 is empty ends when the event occurred.
-fn period(context: &Context<'_, '_>, pv1: Seg<'_, '_>) -> Option<Value> {
+fn period(context: &Context<'_, '_>, pv1: Seg<'_, '_>, is_undischarged: bool) -> Option<Value> {
     let start = pv1.one(44).and_then(|node| time::date_time(&node, &context.zones));
-    let end = pv1.one(45).and_then(|node| time::date_time(&node, &context.zones));
+    let end =
+        pv1.one(45).filter(|_| !is_undischarged).and_then(|node| time::date_time(&node, &context.zones));
     let end = end.or_else(|| {
         let event = context.reader.segment("EVN").filter(|_| context.event.code == "A03")?;
         let occurred = event.peek(6).or_else(|| event.peek(2))?;
@@ -256,7 +262,7 @@ fn locations(
     all
 }
 
-fn hospitalization(context: &Context<'_, '_>, pv1: Seg<'_, '_>) -> Option<Value> {
+fn hospitalization(context: &Context<'_, '_>, pv1: Seg<'_, '_>, is_undischarged: bool) -> Option<Value> {
     let concept = |field: u32, table: &str| {
         pv1.one(field).and_then(|node| coded::concept_in(context, &node, Some(table)))
     };
@@ -265,12 +271,13 @@ fn hospitalization(context: &Context<'_, '_>, pv1: Seg<'_, '_>) -> Option<Value>
     };
     let preadmission = pv1.one(5).and_then(|node| identifier::cx(context, &node, None, "preadmission"));
     // DLD: the place discharged to is a code of the hospital's own.
-    let destination = pv1.one(37).and_then(|node| {
+    let destination = pv1.one(37).filter(|_| !is_undischarged).and_then(|node| {
         let place = node.part(1)?;
         let text = place.get(2).or_else(|| place.get(1))?;
         place.get(1);
         Some(Build::new().with("display", text).done())
     });
+    let disposition = if is_undischarged { None } else { concept(36, "0112") };
     Build::new()
         .maybe("preAdmissionIdentifier", preadmission.map(identifier::shown))
         .maybe("admitSource", concept(14, "0023"))
@@ -279,7 +286,7 @@ fn hospitalization(context: &Context<'_, '_>, pv1: Seg<'_, '_>) -> Option<Value>
         .list("specialCourtesy", concepts(16, "0099"))
         .list("specialArrangement", concepts(15, "0009"))
         .maybe("destination", destination)
-        .maybe("dischargeDisposition", concept(36, "0112"))
+        .maybe("dischargeDisposition", disposition)
         .some()
 }
 

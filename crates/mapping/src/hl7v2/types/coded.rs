@@ -111,3 +111,15 @@ pub(crate) fn key(node: &Node<'_, '_>) -> Option<CompactString> {
     });
     code.or_else(|| node.peek_part(2)).or_else(|| node.peek_part(4)).or_else(|| node.peek_part(9))
 }
+
+/// A CodeableConcept with a description from elsewhere as its text.
+pub(crate) fn with_text(concept: Option<Value>, text: Option<CompactString>) -> Option<Value> {
+    match (concept, text) {
+        (Some(Value::Object(mut concept)), Some(text)) => {
+            concept.insert("text", text);
+            Some(Value::Object(concept))
+        }
+        (None, Some(text)) => Some(Build::new().with("text", text).done()),
+        (concept, _) => concept,
+    }
+}

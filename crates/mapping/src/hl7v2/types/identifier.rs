@@ -140,6 +140,17 @@ pub(crate) fn cx(
     let authority = node.part(4).and_then(|part| authority(context, &part, 1));
     let own_kind = node.peek_part(5).filter(|code| coded::is_code(code)).and_then(|_| node.get(5));
     let mut identifier = build(context, &value, authority.as_ref(), own_kind.as_deref().or(kind), scope);
+    for check in [2, 3] {
+        if let Some(part) = node.part(check) {
+            part.ignore("check digit of the number");
+        }
+    }
+    // The facility that gave the number out is shown; the authority is what it is keyed by.
+    if !identifier.json.has("assigner")
+        && let Some(name) = node.part(6).and_then(|facility| facility.get(1))
+    {
+        identifier.json = identifier.json.with("assigner", Build::new().with("display", name).done());
+    }
     let (start, end) = (node.part(7), node.part(8));
     if let Some(period) = time::period(start, end, &context.zones) {
         identifier.json = identifier.json.with("period", period);
