@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
 mod arrows;
+mod bench;
 mod definitions;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ const USAGE: &str = "usage: cargo xtask TASK
 tasks:
   arrows        fail if a crate depends on another that the design does not allow
   definitions   write the tables of R4 facts from their npm package (needs npm and the network; --from DIR: a folder)
+  bench         measure a whole server in release build (`cargo xtask bench --help` lists the options)
 ";
 
 fn main() -> ExitCode {
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("arrows") => arrows::run(),
         Some("definitions") => definitions::run(arguments.get(1..).unwrap_or_default()),
+        Some("bench") => bench::run(arguments.get(1..).unwrap_or_default()),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             Ok(())

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::Failure;
 
 /// The rows, in the order in which they run.
-pub(crate) const ROWS: &[&str] = &["import", "read", "search", "create", "mllp", "parse", "fhirpath", "first"];
+pub(crate) const ROWS: &[&str] =
+    &["import", "read", "search", "create", "mllp", "parse", "fhirpath", "first"];
 
 /// The command line, read.
 #[derive(Debug, Clone)]

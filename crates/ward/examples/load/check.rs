@@ -48,7 +48,8 @@ pub(crate) fn answer(expect: &Expect, body: &[u8], tally: &mut Tally) -> Result<
     match expect {
         Expect::Done => Ok(()),
         Expect::Resource(kind, id) => {
-            let body: Value = serde_json::from_slice(body).map_err(|error| format!("{kind}/{id}: {error}"))?;
+            let body: Value =
+                serde_json::from_slice(body).map_err(|error| format!("{kind}/{id}: {error}"))?;
             if body["resourceType"] == **kind && body["id"] == **id && body["meta"]["versionId"].is_string() {
                 tally.matches += 1;
                 return Ok(());
@@ -56,7 +57,8 @@ pub(crate) fn answer(expect: &Expect, body: &[u8], tally: &mut Tally) -> Result<
             Err(format!("{kind}/{id}: another resource came back, or one without its version"))
         }
         Expect::Page(page) => {
-            let body: Value = serde_json::from_slice(body).map_err(|error| format!("{}: {error}", page.about))?;
+            let body: Value =
+                serde_json::from_slice(body).map_err(|error| format!("{}: {error}", page.about))?;
             whole_page(page, &body, tally).map_err(|problem| format!("{}: {problem}", page.about))
         }
     }

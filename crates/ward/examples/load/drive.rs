@@ -52,7 +52,8 @@ pub(crate) async fn timed(
     drop(warm);
     let watch = Watch::begin(pid);
     let seen = run(target, connections, seconds, &draw, 2).await?;
-    let ok: u64 = seen.statuses.iter().filter(|(status, _)| (200..300).contains(*status)).map(|(_, count)| count).sum();
+    let ok: u64 =
+        seen.statuses.iter().filter(|(status, _)| (200..300).contains(*status)).map(|(_, count)| count).sum();
     let mut row = watch.end(ok);
     let refused: u64 = seen.statuses.values().sum::<u64>() - ok;
     let mut problems = seen.problems;
@@ -66,14 +67,22 @@ pub(crate) async fn timed(
     row["connections"] = json!(connections);
     row["errors"] = json!(refused as usize + problems.len());
     row["problems"] = json!(problems.into_iter().take(3).collect::<Vec<_>>());
-    row["statuses"] = json!(seen.statuses.iter().map(|(status, n)| (status.to_string(), n)).collect::<BTreeMap<_, _>>());
-    row["checked"] = json!({"answers": seen.kept.len(), "matches": checks.matches, "includes": checks.includes});
+    row["statuses"] =
+        json!(seen.statuses.iter().map(|(status, n)| (status.to_string(), n)).collect::<BTreeMap<_, _>>());
+    row["checked"] =
+        json!({"answers": seen.kept.len(), "matches": checks.matches, "includes": checks.includes});
     row["answer_kb_mean"] = json!(round(seen.bytes as f64 / count / 1e3));
     spread(&mut row, seen.latencies_us);
     Ok(row)
 }
 
-async fn run(target: &Target, connections: usize, seconds: f64, draw: &Rc<Draw>, seed: u64) -> Result<Seen, Failure> {
+async fn run(
+    target: &Target,
+    connections: usize,
+    seconds: f64,
+    draw: &Rc<Draw>,
+    seed: u64,
+) -> Result<Seen, Failure> {
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     let mut tasks = JoinSet::new();
     for nth in 0..connections {
@@ -127,7 +136,11 @@ async fn connection(
             if seen.problems.is_empty() {
                 let line = ask.request.split(|byte| *byte == b'\r').next().unwrap_or_default();
                 let (line, body) = (String::from_utf8_lossy(line), String::from_utf8_lossy(&answer.body));
-                seen.problems.push(format!("{line}: {} {}", answer.status, body.chars().take(300).collect::<String>()));
+                seen.problems.push(format!(
+                    "{line}: {} {}",
+                    answer.status,
+                    body.chars().take(300).collect::<String>()
+                ));
             }
             if refused >= REFUSED_MAX {
                 break;

@@ -129,7 +129,9 @@ pub(crate) fn fhirpath(bundles: &[Vec<u8>]) -> Result<Value, Failure> {
             }
         }
     }
-    let kind = |resource: &json::Value| resource.get("resourceType").and_then(|kind| kind.as_str().map(str::to_owned));
+    let kind = |resource: &json::Value| {
+        resource.get("resourceType").and_then(|kind| kind.as_str().map(str::to_owned))
+    };
     let mut pairs = Vec::new();
     for (wanted, text) in EXPRESSIONS {
         let expression = Expression::parse(text).map_err(|error| format!("`{text}`: {error}"))?;

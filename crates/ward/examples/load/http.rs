@@ -27,7 +27,11 @@ pub(crate) struct Target {
 impl Target {
     /// Reads certificate and token.
     pub(crate) fn new(arguments: &Arguments) -> Result<Self, Failure> {
-        let authority = arguments.url.trim_end_matches('/').strip_prefix("https://").ok_or("--url begins with https://")?;
+        let authority = arguments
+            .url
+            .trim_end_matches('/')
+            .strip_prefix("https://")
+            .ok_or("--url begins with https://")?;
         loopback_only(authority)?;
         let tls = server::tls::client_config(&std::fs::read_to_string(&arguments.ca)?)?;
         let token = std::fs::read_to_string(&arguments.token_file)?;
@@ -63,7 +67,10 @@ impl Target {
 
     /// Opens a connection.
     pub(crate) async fn connect(&self) -> Result<Connection, Failure> {
-        Ok(Connection { stream: tls_connect(&self.authority, self.tls()).await?, buffer: Vec::with_capacity(64 << 10) })
+        Ok(Connection {
+            stream: tls_connect(&self.authority, self.tls()).await?,
+            buffer: Vec::with_capacity(64 << 10),
+        })
     }
 }
 
@@ -117,7 +124,9 @@ impl Connection {
         let head = std::str::from_utf8(self.buffer.get(..head_end).unwrap_or_default())?.to_ascii_lowercase();
         let status: u16 = head.get(9..12).unwrap_or_default().parse()?;
         let header = |name: &str| {
-            head.lines().find_map(|line| line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'))).map(str::trim)
+            head.lines()
+                .find_map(|line| line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')))
+                .map(str::trim)
         };
         let body = if let Some(length) = header("content-length") {
             let length: usize = length.parse()?;

@@ -27,7 +27,11 @@ struct Sent {
 }
 
 /// Sends all bundles; gives the row and what the store must hold now.
-pub(crate) async fn run(arguments: &Arguments, target: &Target, input: &Rc<Input>) -> Result<(Value, Truth), Failure> {
+pub(crate) async fn run(
+    arguments: &Arguments,
+    target: &Target,
+    input: &Rc<Input>,
+) -> Result<(Value, Truth), Failure> {
     let sent = Rc::new(RefCell::new(Sent::default()));
     let next = Rc::new(Cell::new(0));
     let watch = Watch::begin(arguments.pid);
@@ -36,7 +40,9 @@ pub(crate) async fn run(arguments: &Arguments, target: &Target, input: &Rc<Input
     for _ in 0..arguments.import_clients {
         let (target, input) = (target.clone(), Rc::clone(input));
         let (sent, next) = (Rc::clone(&sent), Rc::clone(&next));
-        tasks.spawn_local(async move { client(&target, &input, &sent, &next, end).await.map_err(|e| e.to_string()) });
+        tasks.spawn_local(async move {
+            client(&target, &input, &sent, &next, end).await.map_err(|e| e.to_string())
+        });
     }
     let mut problems = Vec::new();
     while let Some(done) = tasks.join_next().await {
@@ -46,7 +52,8 @@ pub(crate) async fn run(arguments: &Arguments, target: &Target, input: &Rc<Input
     }
     let mut row = watch.end(1);
     let sent = sent.take();
-    let (mut truth, mut created, mut existing, mut failed, mut bytes) = (Truth::default(), 0_u64, 0_u64, 0_u64, 0_u64);
+    let (mut truth, mut created, mut existing, mut failed, mut bytes) =
+        (Truth::default(), 0_u64, 0_u64, 0_u64, 0_u64);
     for (nth, (status, answer)) in &sent.answers {
         let bundle: Value = serde_json::from_slice(input.bundles.get(*nth).ok_or("an answer to no bundle")?)?;
         bytes += input.bundles.get(*nth).map_or(0, Vec::len) as u64;
@@ -64,7 +71,8 @@ pub(crate) async fn run(arguments: &Arguments, target: &Target, input: &Rc<Input
         failed += asked - told.created - told.existing;
     }
     let ok = created + existing;
-    let (wall_s, cpu_s) = (row["wall_s"].as_f64().unwrap_or(1.0), row["server_cpu_s"].as_f64().unwrap_or(0.0));
+    let (wall_s, cpu_s) =
+        (row["wall_s"].as_f64().unwrap_or(1.0), row["server_cpu_s"].as_f64().unwrap_or(0.0));
     row["ok"] = json!(ok);
     row["rate_per_s"] = json!(round(ok as f64 / wall_s));
     row["server_cpu_ms_each"] = json!(round(cpu_s * 1e3 / ok.max(1) as f64));
@@ -102,15 +110,17 @@ async fn client(
         for attempt in 1..=TRIES_MAX {
             let began = Instant::now();
             let answer = connection.call(&request).await?;
-            let mut sent = sent.borrow_mut();
-            sent.latencies_us.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
+            let took_us = u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX);
             let again = matches!(answer.status, 409 | 412 | 429 | 503) && attempt < TRIES_MAX;
-            if !again {
-                sent.answers.insert(nth, (answer.status, answer.body));
-                break;
+            {
+                let mut sent = sent.borrow_mut();
+                sent.latencies_us.push(took_us);
+                if !again {
+                    sent.answers.insert(nth, (answer.status, answer.body));
+                    break;
+                }
+                sent.retries += 1;
             }
-            sent.retries += 1;
-            drop(sent);
             tokio::time::sleep(Duration::from_millis(20 * attempt as u64)).await;
         }
     }

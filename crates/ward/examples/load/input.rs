@@ -34,9 +34,11 @@ impl Input {
                 input.bundles.extend(once.iter().cloned());
             }
         } else {
-            input.about = format!("synthetic hospital, seed {}, {} patients", arguments.seed, arguments.patients);
+            input.about =
+                format!("synthetic hospital, seed {}, {} patients", arguments.seed, arguments.patients);
         }
-        let needs_hospital = arguments.bundles.is_none() || arguments.wants("mllp") || arguments.wants("parse");
+        let needs_hospital =
+            arguments.bundles.is_none() || arguments.wants("mllp") || arguments.wants("parse");
         if !needs_hospital {
             return Ok(input);
         }
@@ -48,7 +50,9 @@ impl Input {
             }
             match delivery.payload {
                 Payload::Hl7v2(bytes) => stories.entry(delivery.patient).or_default().push(bytes),
-                Payload::FhirBundle(bytes) if arguments.bundles.is_none() && delivery.expected == Expected::Committed => {
+                Payload::FhirBundle(bytes)
+                    if arguments.bundles.is_none() && delivery.expected == Expected::Committed =>
+                {
                     input.bundles.push(bytes);
                 }
                 Payload::FhirBundle(_) => {}

@@ -28,7 +28,9 @@ pub(crate) fn thread_cpu_ms() -> f64 {
 fn status_mb(pid: u32, file: &str, name: &str) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name));
-    let kb = line.and_then(|rest| rest.split_ascii_whitespace().next()).and_then(|field| field.parse::<f64>().ok());
+    let kb = line
+        .and_then(|rest| rest.split_ascii_whitespace().next())
+        .and_then(|field| field.parse::<f64>().ok());
     kb.unwrap_or(0.0) * 1024.0 / 1e6
 }
 

@@ -33,7 +33,11 @@ struct Seen {
 }
 
 /// Runs both rows.
-pub(crate) async fn run(arguments: &Arguments, target: &Target, input: &Input) -> Result<Vec<(String, Value)>, Failure> {
+pub(crate) async fn run(
+    arguments: &Arguments,
+    target: &Target,
+    input: &Input,
+) -> Result<Vec<(String, Value)>, Failure> {
     let authority = arguments.mllp.as_deref().ok_or("the mllp row needs --mllp HOST:PORT")?;
     let mut queues = vec![Queue::new(); CONNECTIONS];
     for (nth, story) in input.stories.iter().enumerate() {
@@ -91,7 +95,8 @@ async fn phase(
         tasks.spawn_local(async move {
             let keep = queue.len() - queue.len() / plan.share;
             // Connections begin spread over one interval, not all in the same breath.
-            let offset = plan.interval.map_or(Duration::ZERO, |interval| interval * nth as u32 / CONNECTIONS as u32);
+            let offset =
+                plan.interval.map_or(Duration::ZERO, |interval| interval * nth as u32 / CONNECTIONS as u32);
             let result = send(&mut channel, &mut queue, keep, plan, begin + offset, &seen).await;
             if let Err(failure) = result {
                 seen.borrow_mut().problems.push(failure.to_string());

@@ -34,7 +34,10 @@ pub(crate) fn all(target: &Target, truth: &Truth) -> Vec<Query> {
         ("search code, _include", codes(truth, "&_include=Observation:subject", 20, true)),
         ("search _id, _revinclude", reverse(truth)),
     ];
-    rows.into_iter().filter(|(_, cases)| !cases.is_empty()).map(|(name, cases)| query(target, name, cases)).collect()
+    rows.into_iter()
+        .filter(|(_, cases)| !cases.is_empty())
+        .map(|(name, cases)| query(target, name, cases))
+        .collect()
 }
 
 /// Counts that must be exact, asked once each: `_summary=count`.
@@ -74,7 +77,8 @@ fn codes(truth: &Truth, more: &str, count: usize, subjects_included: bool) -> Ve
     let frequent = truth.frequent_codes(10).into_iter();
     frequent
         .map(|(code, total)| {
-            let (path, known) = page(format!("Observation?code={}&_count={count}{more}", encode(&code)), total, count);
+            let (path, known) =
+                page(format!("Observation?code={}&_count={count}{more}", encode(&code)), total, count);
             (path, Page { subjects_included, ..known })
         })
         .collect()
@@ -110,7 +114,12 @@ fn chained_births(truth: &Truth) -> Vec<Case> {
     let years = (1940..=1990).step_by(10);
     let cases = years.map(|year| {
         let first = format!("{year}-01-01");
-        let total = truth.patients.values().filter(|patient| !patient.birth.is_empty() && patient.birth < first).map(|patient| patient.conditions).sum();
+        let total = truth
+            .patients
+            .values()
+            .filter(|patient| !patient.birth.is_empty() && patient.birth < first)
+            .map(|patient| patient.conditions)
+            .sum();
         page(format!("Condition?subject:Patient.birthdate=lt{first}&_count={PAGE}"), total, PAGE)
     });
     cases.collect()

@@ -94,14 +94,18 @@ async fn with_import(
     if arguments.wants("search") {
         for query in queries::all(target, &truth) {
             say(query.name);
-            let row = drive::timed(target, arguments.pid, SEARCH_CONNECTIONS, arguments.seconds, query.draw).await?;
+            let row = drive::timed(target, arguments.pid, SEARCH_CONNECTIONS, arguments.seconds, query.draw)
+                .await?;
             rows.push((query.name.to_owned(), row));
         }
     }
     if arguments.wants("create") {
         for connections in CREATE_CONNECTIONS {
             say("create");
-            rows.push((format!("create, {connections} clients"), create(arguments, target, &truth, connections).await?));
+            rows.push((
+                format!("create, {connections} clients"),
+                create(arguments, target, &truth, connections).await?,
+            ));
         }
     }
     Ok(())
@@ -131,12 +135,20 @@ async fn read(arguments: &Arguments, target: &Target, truth: &Truth) -> Result<V
     let asker = target.clone();
     let draw = move |random: &mut Random| {
         let (kind, id) = random.pick(&ids);
-        Ask { request: asker.get(&format!("{kind}/{id}")), expect: Expect::Resource(kind.clone(), id.clone()) }
+        Ask {
+            request: asker.get(&format!("{kind}/{id}")),
+            expect: Expect::Resource(kind.clone(), id.clone()),
+        }
     };
     drive::timed(target, arguments.pid, READ_CONNECTIONS, arguments.seconds, Rc::new(draw)).await
 }
 
-async fn create(arguments: &Arguments, target: &Target, truth: &Truth, connections: usize) -> Result<Value, Failure> {
+async fn create(
+    arguments: &Arguments,
+    target: &Target,
+    truth: &Truth,
+    connections: usize,
+) -> Result<Value, Failure> {
     let patients: Vec<String> = truth.patients.keys().cloned().collect();
     let asker = target.clone();
     let draw = move |random: &mut Random| {

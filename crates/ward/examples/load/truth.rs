@@ -78,7 +78,9 @@ impl Truth {
                 ("Condition", Some(patient)) => patient.conditions += 1,
                 ("Observation", subject) => {
                     if let Some(patient) = subject {
-                        patient.observations.push(resource["effectiveDateTime"].as_str().and_then(instant_ms));
+                        patient
+                            .observations
+                            .push(resource["effectiveDateTime"].as_str().and_then(instant_ms));
                     }
                     for coding in resource["code"]["coding"].as_array().unwrap_or(&empty) {
                         let (system, code) = (coding["system"].as_str(), coding["code"].as_str());
@@ -107,8 +109,12 @@ impl Truth {
 
     /// A moment with about half of all observations after it.
     pub(crate) fn middle_day(&self) -> String {
-        let mut times: Vec<i64> =
-            self.patients.values().flat_map(|patient| patient.observations.iter().flatten()).copied().collect();
+        let mut times: Vec<i64> = self
+            .patients
+            .values()
+            .flat_map(|patient| patient.observations.iter().flatten())
+            .copied()
+            .collect();
         times.sort_unstable();
         let middle = times.get(times.len() / 2).copied().unwrap_or(0);
         let middle = jiff::Timestamp::from_millisecond(middle).unwrap_or_default();
@@ -117,7 +123,10 @@ impl Truth {
 }
 
 fn patient(resource: &Value) -> Patient {
-    let mut read = Patient { birth: resource["birthDate"].as_str().unwrap_or_default().to_owned(), ..Patient::default() };
+    let mut read = Patient {
+        birth: resource["birthDate"].as_str().unwrap_or_default().to_owned(),
+        ..Patient::default()
+    };
     let empty = Vec::new();
     for name in resource["name"].as_array().unwrap_or(&empty) {
         if let Some(family) = name["family"].as_str() {
