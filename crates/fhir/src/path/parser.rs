@@ -268,7 +268,7 @@ impl<'t> Parser<'t> {
         let mut arguments = Vec::new();
         if !self.sign(")") {
             loop {
-                let argument = self.argument(function, arguments.len())?;
+                let argument = self.argument(function)?;
                 depth = depth.max(argument.depth);
                 arguments.push(argument.expr);
                 if self.sign(")") {
@@ -288,7 +288,7 @@ impl<'t> Parser<'t> {
     }
 
     /// An argument; a sort key may have `asc` or `desc` after it, which is kept as the sign of the key.
-    fn argument(&mut self, function: Function, _position: usize) -> Result<Deep, PathError> {
+    fn argument(&mut self, function: Function) -> Result<Deep, PathError> {
         let argument = self.expression(0)?;
         if function == Function::Sort {
             match self.peek() {

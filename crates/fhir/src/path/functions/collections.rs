@@ -49,21 +49,21 @@ pub(super) fn call<'a>(call: Call<'_, '_, 'a, '_>) -> Result<Items<'a>> {
             Ok((call.evaluator.distinct(call.input)?.len() == all).into())
         }
         F::SubsetOf => {
-            let other = argument_on_input(&call)?;
+            let other = call.argument(0)?;
             Ok(subset(&call, &call.input, &other)?.into())
         }
         F::SupersetOf => {
-            let other = argument_on_input(&call)?;
+            let other = call.argument(0)?;
             Ok(subset(&call, &other, &call.input)?.into())
         }
         F::Intersect => kept(call, true),
         F::Exclude => kept(call, false),
         F::Union => {
-            let other = argument_on_input(&call)?;
+            let other = call.argument(0)?;
             call.evaluator.union(call.input, other)
         }
         F::Combine => {
-            let other = argument_on_input(&call)?;
+            let other = call.argument(0)?;
             let mut all = call.input;
             all.append(other);
             Ok(all)
@@ -84,11 +84,6 @@ pub(super) fn call<'a>(call: Call<'_, '_, 'a, '_>) -> Result<Items<'a>> {
         F::DefineVariable => define(call),
         _ => Err(evaluation("the function is not offered")),
     }
-}
-
-/// `$this` in an argument of these is the input, as R4's suite has it; on an empty path it is where the call stands.
-fn argument_on_input<'a>(call: &Call<'_, '_, 'a, '_>) -> Result<Items<'a>> {
-    call.argument(0)
 }
 
 /// Whether the criterion is `wanted` for any item.
@@ -183,7 +178,7 @@ fn subset<'a>(call: &Call<'_, '_, 'a, '_>, part: &Items<'a>, whole: &Items<'a>) 
 
 /// `intersect` keeps what the other has too, without duplicates; `exclude` keeps the rest, with them.
 fn kept<'a>(call: Call<'_, '_, 'a, '_>, wanted: bool) -> Result<Items<'a>> {
-    let other = argument_on_input(&call)?;
+    let other = call.argument(0)?;
     let mut out = Items::Empty;
     for item in call.input.as_slice() {
         call.evaluator.charge(other.len())?;
