@@ -1,5 +1,7 @@
 //! What a message wants a resource to look like, and the rules for joining that with what is already there.
 
+use std::fmt;
+
 use compact_str::CompactString;
 use fhir::json::Value;
 
@@ -7,7 +9,7 @@ use fhir::json::Value;
 ///
 /// `resource` is a whole, valid R4 resource with its deterministic `id`: what to store if nothing is there yet. The
 /// other fields say how to join it with an existing version; [`crate::resolve`] does so.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Intent {
     /// The resource with `resourceType` and `id`, without `meta.versionId` and `meta.lastUpdated`.
     pub resource: Value,
@@ -15,7 +17,8 @@ pub struct Intent {
     pub mode: Mode,
     /// When the sender recorded this state. An older state never overwrites a newer one.
     pub source_time: Option<SourceTime>,
-    /// Elements that the message deletes (`""` in HL7 v2): a name, or `outer.inner`.
+    /// Elements that the message deletes (`""` in HL7 v2): a name, `outer.inner`, `deceased[x]`, the URL of an extension, or
+    /// `participant=ATND` for the entries of a role.
     pub clears: Vec<&'static str>,
     /// Elements of `resource` that are a guess for a first version, and never replace what is there.
     pub defaults: Vec<&'static str>,
@@ -40,6 +43,13 @@ impl Intent {
     }
 }
 
+/// Shows the type and the mode only: the rest is about a patient.
+impl fmt::Debug for Intent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Intent({}, {:?})", self.key().0, self.mode)
+    }
+}
+
 /// How an intent meets an existing version of its resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -58,7 +68,7 @@ pub enum Mode {
 }
 
 /// The time at which a sender recorded a state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SourceTime {
     /// FHIR dateTime as it goes into the `lastSourceSync` extension; a bare date if no offset is known.
     pub text: CompactString,
@@ -66,6 +76,13 @@ pub struct SourceTime {
     pub low_ms: i64,
     /// The first UTC millisecond after what `text` covers.
     pub high_ms: i64,
+}
+
+/// Says nothing of the time: when somebody was treated is about a patient.
+impl fmt::Debug for SourceTime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SourceTime(..)")
+    }
 }
 
 /// Existing list entries that stay when a message replaces only the rest of the list: a message with an empty PID-13 and

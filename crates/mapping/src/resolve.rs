@@ -271,6 +271,9 @@ fn update(joined: &mut Object, wanted: &Object, intent: &Intent) {
             Some(present) if resource_type == "Encounter" && name == "location" => {
                 locations(present, value, intent)
             }
+            Some(present) if resource_type == "Encounter" && name == "participant" => {
+                participants(present, value)
+            }
             Some(present) if is_deep(name) => deep(present, value),
             Some(present) => retained(present, value, name, &intent.retains),
             None => value.clone(),
@@ -320,11 +323,26 @@ fn retained(present: &Value, wanted: &Value, element: &str, retains: &[Retain]) 
     Value::Array(all)
 }
 
+/// The role of an entry of Encounter.participant, by which PV1's fields differ.
+fn role(participant: &Value) -> Option<&str> {
+    participant.get("type")?.at(0)?.get("coding")?.at(0)?.get("code")?.as_str()
+}
+
+/// The people of a role that the message tells replace those of that role; the others stay.
+fn participants(present: &Value, wanted: &Value) -> Value {
+    let told = |entry: &&Value| wanted.elements().iter().any(|new| role(new) == role(entry));
+    let mut all: Vec<Value> = present.elements().iter().filter(|entry| !told(entry)).cloned().collect();
+    all.extend(wanted.elements().iter().cloned());
+    Value::Array(all)
+}
+
 /// Where the patient was stays in the list as completed; a place that an undone event brought goes.
 fn locations(present: &Value, wanted: &Value, intent: &Intent) -> Value {
     let place = |entry: &Value| entry.get("location").and_then(|place| place.get("reference")).cloned();
     let status = |entry: &Value| entry.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
     let new = wanted.elements();
+    // A message that does not say where the patient is does not say that the patient has left.
+    let tells_present = new.iter().any(|entry| matches!(status(entry).as_str(), "active" | "planned"));
     let mut all: Vec<Value> = Vec::new();
     let mut used = vec![false; new.len()];
     for old in present.elements() {
@@ -336,7 +354,7 @@ fn locations(present: &Value, wanted: &Value, intent: &Intent) -> Value {
                     all.push(deep(old, entry));
                 }
             }
-            None if status(old) == "completed" => all.push(old.clone()),
+            None if status(old) == "completed" || !tells_present => all.push(old.clone()),
             None if status(old) == "active" && intent.mode != Mode::Undo => {
                 if let Value::Object(mut left) = old.clone() {
                     left.insert("status", "completed");
@@ -365,6 +383,13 @@ fn clear(joined: &mut Object, path: &str) {
         }
     } else if let Some(stem) = path.strip_suffix("[x]") {
         joined.retain(|name, _| choice_stem(name) != Some(stem));
+    } else if let Some((element, code)) = path.split_once('=') {
+        if let Some(Value::Array(entries)) = joined.get_mut(element) {
+            entries.retain(|entry| role(entry) != Some(code));
+            if entries.is_empty() {
+                joined.remove(element);
+            }
+        }
     } else if let Some((outer, inner)) = path.split_once('.') {
         if let Some(Value::Object(object)) = joined.get_mut(outer) {
             object.remove(inner);

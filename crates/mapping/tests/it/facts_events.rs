@@ -77,6 +77,24 @@ fn fact_22_a_discharge_closes_the_visit_and_cancellations_undo() {
 }
 
 #[test]
+fn fact_04_a_doctor_who_is_not_named_stays_and_one_who_is_deleted_goes() {
+    let mut store = Store::default();
+    let mut send = |hour: u32, fields: &[(usize, &str)]| {
+        store.receive(&adt(
+            "A08",
+            &format!("20240301{hour:02}0000+0100"),
+            &[anna(&[]), visit("V1^^^HOSP", fields)],
+        ));
+        let encounter = store.only("Encounter").clone();
+        let role = |at_: usize| at(&encounter, &format!("participant.{at_}.type.0.coding.0.code"));
+        [role(0), role(1), role(2)]
+    };
+    assert_eq!(send(8, &[(7, "D1^Arzt"), (17, "D2^Huber")]), ["ATND", "ADM", ""]);
+    assert_eq!(send(9, &[(9, "D3^Maier")]), ["ATND", "ADM", "CON"]);
+    assert_eq!(send(10, &[(7, "\"\"")]), ["ADM", "CON", ""]);
+}
+
+#[test]
 fn fact_22_visits_without_a_number_are_not_merged() {
     let mut store = Store::default();
     let account = [(18, "A7^^^HOSP")];

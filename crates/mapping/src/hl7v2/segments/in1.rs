@@ -8,7 +8,7 @@ use fhir::json::Value;
 use crate::concepts::Row;
 use crate::hl7v2::context::Context;
 use crate::hl7v2::reader::Seg;
-use crate::hl7v2::types::{coded, identifier, name, people, time};
+use crate::hl7v2::types::{coded, contact, identifier, name, people, time};
 use crate::intent::{Intent, Mode};
 use crate::json::{Build, concept};
 
@@ -44,6 +44,12 @@ pub(crate) fn coverage(context: &mut Context<'_, '_>, in1: Seg<'_, '_>, patient:
         in1.refuse("an insurance without insurer");
         return;
     };
+    if let Some(address) = in1.one(5).and_then(|node| contact::address(context, &node)) {
+        context.add(&payor, "address", address);
+    }
+    for point in contact::all_contact_points(in1.all(7), Some("work")) {
+        context.add(&payor, "telecom", point);
+    }
     let policy = in1.text(36);
     let plan = in1.one(2).and_then(|node| node.get(1));
     let plan_name = in1.one(2).and_then(|node| node.get(2)).or_else(|| in1.text(35));

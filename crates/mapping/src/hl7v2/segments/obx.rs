@@ -122,7 +122,7 @@ pub(crate) fn observation(
     }
     build = build
         .with("status", status)
-        .list("category", category(owner).into_iter().collect())
+        .list("category", category(owner).into_iter().chain(kind_of_observation(context, obx)).collect())
         .with("code", code.clone())
         .with("subject", people::to(&around.patient))
         .maybe("encounter", around.encounter.as_ref().map(people::to));
@@ -215,6 +215,11 @@ fn category(owner: Owner<'_, '_, '_>) -> Option<Value> {
     let Owner::Order { order, .. } = owner else { return None };
     let code = find(section::CATEGORY, &order.obr.peek(24)?)?;
     Some(concept(section::CATEGORY_SYSTEM, code, None))
+}
+
+/// OBX-29, what sort of observation it is (a result, an answer, a goal), in its own table.
+fn kind_of_observation(context: &Context<'_, '_>, obx: Seg<'_, '_>) -> Option<Value> {
+    obx.one(29).and_then(|node| coded::concept_in(context, &node, Some("0936")))
 }
 
 /// OBX-14, else the order's OBR-7.

@@ -115,6 +115,11 @@ pub(crate) fn encounter(
 /// Fields whose `""` deletes an element.
 const DELETIONS: &[(u32, &str)] = &[
     (4, "type"),
+    (7, "participant=ATND"),
+    (8, "participant=REF"),
+    (9, "participant=CON"),
+    (17, "participant=ADM"),
+    (52, "participant=PART"),
     (10, "serviceType"),
     (14, "hospitalization.admitSource"),
     (36, "hospitalization.dischargeDisposition"),
