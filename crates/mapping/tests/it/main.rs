@@ -12,6 +12,7 @@ mod corpus;
 mod facts_events;
 mod facts_values;
 mod golden;
+mod hospital;
 mod patient;
 mod properties;
 mod support;

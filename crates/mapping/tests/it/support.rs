@@ -205,8 +205,13 @@ pub(crate) struct Store {
 impl Store {
     /// Applies a message; gives how many resources it wrote.
     pub(crate) fn receive(&mut self, text: &str) -> usize {
+        self.apply(&mapped(text))
+    }
+
+    /// Applies a mapped message; gives how many resources it wrote.
+    pub(crate) fn apply(&mut self, mapped: &Mapped) -> usize {
         let before = self.writes;
-        for intent in &mapped(text).intents {
+        for intent in &mapped.intents {
             let (resource_type, id) = intent.key();
             let key = format!("{resource_type}/{id}");
             if let mapping::Resolution::Put(value) = mapping::resolve(self.resources.get(&key), intent) {
