@@ -18,6 +18,7 @@ mod log;
 mod merkle;
 mod note;
 mod rows;
+mod spool;
 mod tiles;
 mod verify;
 
@@ -25,6 +26,7 @@ pub use event::{Action, Entity, Event, Outcome};
 pub use list::{Filter, list};
 pub use log::{AuditLog, AuditOptions, Receipt};
 pub use note::{Checkpoint, NoteError, NoteKey};
+pub use spool::record_once;
 pub use verify::{Problem, Report, verify};
 
 /// Why the audit log cannot go on. A caller that cannot record must not show anything.

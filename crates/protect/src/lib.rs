@@ -12,5 +12,6 @@
 
 pub mod access;
 pub mod audit;
+mod events;
 pub mod phi;
 pub mod token;

@@ -1,5 +1,6 @@
 //! The audit log, open for recording.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use super::list::{self, Filter};
 use super::merkle::{FullTile, Hash, Tree};
 use super::note::{Checkpoint, NoteKey};
 use super::rows;
+use super::spool;
 use super::{AuditError, Event};
 
 pub(super) mod recover;
@@ -24,6 +26,8 @@ mod sync;
 
 /// Bytes after which a new segment of rows is begun.
 const SEGMENT_BYTES: u64 = 32 * 1024 * 1024;
+/// How often, while nothing is recorded, a look is taken at what else there is to do.
+const TICK: Duration = Duration::from_secs(1);
 pub(super) const AAD: &[&[u8]] = &[b"audit row"];
 
 /// How an audit log is kept.
@@ -78,6 +82,8 @@ struct Shared {
     synced: Condvar,
     /// Taken by whoever syncs; never while `state` is held.
     syncer: Mutex<sync::Syncer>,
+    /// Files of the spool whose events are in the log and which could not be removed.
+    spooled: Mutex<HashSet<PathBuf>>,
 }
 
 struct State {
@@ -134,6 +140,7 @@ impl AuditLog {
             clock,
             options,
             syncer: Mutex::new(sync::Syncer::default()),
+            spooled: Mutex::default(),
             state: Mutex::new(State {
                 durable: recovered.tree.size(),
                 tree: recovered.tree,
@@ -148,6 +155,7 @@ impl AuditLog {
             synced: Condvar::new(),
         });
         shared.settle_now()?;
+        shared.take_spool()?;
         let thread = match shared.options.background {
             false => None,
             true => {
@@ -166,14 +174,7 @@ impl AuditLog {
     /// [`AuditError::Io`], [`AuditError::Poisoned`], [`AuditError::TooLong`]. What was to be shown must then not be shown.
     pub fn record(&self, event: &Event) -> Result<Receipt, AuditError> {
         let shared = &self.shared;
-        let mut plain = Vec::with_capacity(256);
-        event.write(&mut plain);
-        if plain.len() + seal::OVERHEAD_BYTES > rows::ROW_BYTES_MAX {
-            return Err(AuditError::TooLong { bytes: plain.len() });
-        }
-        let mut frame = rows::reserve(plain.len() + seal::OVERHEAD_BYTES);
-        seal::seal_into(&shared.key, AAD, &plain, &mut frame);
-        let leaf = rows::finish_frame(&mut frame);
+        let (frame, leaf) = shared.frame(event)?;
         let index = shared.write(&frame, leaf)?;
         if shared.options.strict {
             shared.wait_durable(index)?;
@@ -289,8 +290,7 @@ impl Shared {
             let mut quiet = false;
             while state.tree.size() == state.durable && !state.closing && !quiet {
                 state.idle = true;
-                let pause = Duration::from_millis(self.options.history_interval_ms);
-                quiet = self.woken.wait_for(&mut state, pause).timed_out();
+                quiet = self.woken.wait_for(&mut state, TICK).timed_out();
             }
             state.idle = false;
             if !state.closing && !quiet && gather > 0 {
@@ -301,14 +301,67 @@ impl Shared {
             if poisoned {
                 return; // it was logged when it happened
             }
-            let result = if closing || quiet { self.settle_now() } else { self.sync_or_settle() };
+            let result = if closing {
+                self.settle_now()
+            } else if quiet {
+                self.take_spool().and_then(|()| self.settle_if_due())
+            } else {
+                self.sync_or_settle()
+            };
             if let Err(error) = result {
-                tracing::error!(%error, "the audit log could not be synced");
+                tracing::error!(error = %Chain(&error), "the audit log could not be synced");
             }
             if closing {
                 return;
             }
         }
+    }
+
+    /// Records what commands left beside the log while it was open here.
+    fn take_spool(&self) -> Result<(), AuditError> {
+        let mut known = self.spooled.lock();
+        let mut taken = spool::waiting(self.disk.as_ref(), &self.dir, &self.key)?;
+        taken.retain(|(path, _)| !known.contains(path));
+        if taken.is_empty() {
+            return Ok(());
+        }
+        for (_, event) in &taken {
+            let (frame, leaf) = self.frame(event)?;
+            self.write(&frame, leaf)?;
+        }
+        self.sync_now()?;
+        // Should removing fail, they are not to be taken in again each second.
+        known.extend(taken.iter().map(|(path, _)| path.clone()));
+        spool::remove(self.disk.as_ref(), &self.dir, &taken)?;
+        known.clear();
+        Ok(())
+    }
+
+    fn frame(&self, event: &Event) -> Result<(Vec<u8>, Hash), AuditError> {
+        let mut plain = Vec::with_capacity(256);
+        event.write(&mut plain);
+        if plain.len() + seal::OVERHEAD_BYTES > rows::ROW_BYTES_MAX {
+            return Err(AuditError::TooLong { bytes: plain.len() });
+        }
+        let mut frame = rows::reserve(plain.len() + seal::OVERHEAD_BYTES);
+        seal::seal_into(&self.key, AAD, &plain, &mut frame);
+        let leaf = rows::finish_frame(&mut frame);
+        Ok((frame, leaf))
+    }
+}
+
+/// An error with its causes.
+struct Chain<'a>(&'a AuditError);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = std::error::Error::source(self.0);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 
@@ -320,7 +373,7 @@ impl Drop for AuditLog {
             Some(thread) => drop(thread.join()),
             None => {
                 if let Err(error) = self.shared.settle_now() {
-                    tracing::error!(%error, "the audit log could not be synced");
+                    tracing::error!(error = %Chain(&error), "the audit log could not be synced");
                 }
             }
         }
@@ -334,6 +387,8 @@ impl fmt::Debug for AuditLog {
     }
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 pub(super) mod tests;
 #[cfg(test)]

@@ -17,6 +17,7 @@ use storage::seal;
 
 use super::file::{self, Kept};
 use super::{Grant, TokenError, TokenId, TokenRecord, TokenSpec};
+use crate::events;
 
 const FILE: &str = "tokens";
 const LOCK: &str = "tokens.lock";
@@ -110,6 +111,17 @@ impl TokenStore {
     /// [`TokenError::Unknown`], [`TokenError::Expired`], [`TokenError::Revoked`].
     pub fn verify(&self, text: &str) -> Result<Grant, TokenError> {
         self.look_now_and_then();
+        let checked = self.check(text);
+        match &checked {
+            Ok(_) => {}
+            Err(TokenError::Expired) => events::token_refused("expired"),
+            Err(TokenError::Revoked) => events::token_refused("revoked"),
+            Err(_) => events::token_refused("unknown"),
+        }
+        checked
+    }
+
+    fn check(&self, text: &str) -> Result<Grant, TokenError> {
         let (id, secret) = parse(text).ok_or(TokenError::Unknown)?;
         let hash = sha256(&secret);
         let tokens = self.tokens.read();

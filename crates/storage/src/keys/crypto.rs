@@ -227,3 +227,79 @@ impl VerifyingKey {
         UnparsedPublicKey::new(&ED25519, &self.0).verify(message, signature).is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SeededRandom;
+
+    fn hex32(text: &str) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn sha256_gives_the_values_of_the_standard() {
+        // FIPS 180-4, example of one block.
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hex::encode(sha256(b"abc")), expected);
+        assert_eq!(hex::encode(sha256_parts(&[b"a", b"", b"bc"])), expected);
+    }
+
+    #[test]
+    fn hmac_gives_the_values_of_the_standard() {
+        // RFC 4231, test case 2.
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        let (key, text) = (b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(hex::encode(hmac_sha256(key, text)), expected);
+        assert_eq!(hex::encode(MacKey::new(key).mac(text)), expected);
+    }
+
+    #[test]
+    fn ed25519_gives_the_values_of_the_standard() {
+        // RFC 8032, section 7.1, test 2.
+        let mut seed = hex32("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb");
+        let signer = Signer::from_seed(&Secret::new(&mut seed));
+        assert_eq!(seed, [0; 32], "the caller's copy is wiped");
+        let key = signer.verifying_key();
+        assert_eq!(
+            key.as_bytes(),
+            &hex32("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+        );
+        let signature = signer.sign(&[0x72]);
+        let expected = "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
+                        085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00";
+        assert_eq!(hex::encode(signature), expected);
+        assert!(key.verify(&[0x72], &signature) && !key.verify(&[0x73], &signature));
+        assert!(!VerifyingKey::from_bytes([0xFF; 32]).verify(&[0x72], &signature));
+    }
+
+    #[test]
+    fn gcm_gives_the_values_of_the_standard() {
+        // The Galois/Counter Mode of Operation (McGrew, Viega), test case 14.
+        let gcm = Gcm::new(&Secret::new(&mut [0; 32]));
+        let mut bytes = vec![9, 9];
+        bytes.extend_from_slice(&[0; 16]);
+        gcm.seal([0; 12], &[], &mut bytes, 2);
+        assert_eq!(
+            hex::encode(&bytes[2..]),
+            "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"
+        );
+        let mut out = vec![7];
+        assert!(gcm.open([0; 12], &[], &bytes[2..], &mut out));
+        assert_eq!(out, [&[7][..], &[0; 16]].concat());
+        assert!(!gcm.open([0; 12], &[1], &bytes[2..], &mut out) && out.len() == 17);
+        assert!(!gcm.open([0; 12], &[], &[1; 15], &mut out));
+    }
+
+    #[test]
+    fn derived_secrets_follow_from_all_parts_of_their_label() {
+        let secret = Secret::generate(&SeededRandom::new(1));
+        let derive = |label: &[&[u8]]| *secret.derive(label).reveal();
+        assert_eq!(derive(&[b"a", b"b"]), derive(&[b"a", b"b"]));
+        assert_ne!(derive(&[b"a", b"b"]), derive(&[b"ab"]));
+        assert_ne!(derive(&[b"a"]), derive(&[b"a", b""]));
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+    }
+}

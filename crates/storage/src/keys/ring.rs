@@ -299,3 +299,6 @@ mod tests;
 
 #[cfg(test)]
 mod walk;
+
+#[cfg(test)]
+mod golden;

@@ -15,6 +15,7 @@ use storage::disk::{self, File, OpenMode};
 use super::{AuditError, Segment, Shared, State};
 use crate::audit::merkle::{FullTile, Tree};
 use crate::audit::{rows, tiles};
+use crate::events;
 
 /// The newest checkpoint.
 pub(super) const CHECKPOINT: &str = "checkpoint";
@@ -62,6 +63,17 @@ impl Shared {
         if due { self.settle(&mut syncer, &tree) } else { Ok(()) }
     }
 
+    /// For quiet times: settles once the interval is over, if there is anything to settle.
+    pub(super) fn settle_if_due(&self) -> Result<(), AuditError> {
+        let interval = Duration::from_millis(self.options.history_interval_ms);
+        let durable = self.state.lock().durable;
+        let syncer = self.syncer.lock();
+        let due = syncer.settled_at.is_none_or(|at| at.elapsed() >= interval);
+        let needed = syncer.settled != Some(durable);
+        drop(syncer);
+        if due && needed { self.settle_now() } else { Ok(()) }
+    }
+
     fn take(&self) -> Result<Taken, AuditError> {
         let mut state = self.state.lock();
         if state.poisoned {
@@ -77,9 +89,11 @@ impl Shared {
 
     fn sync_rows(&self, syncer: &mut Syncer) -> Result<Tree, AuditError> {
         let taken = self.take()?;
+        let begun = Instant::now();
         let segments = || taken.ended.iter().chain([&taken.segment]);
         if let Err(error) = segments().try_for_each(|segment| segment.file.sync()) {
             self.poison();
+            events::audit_sync_failed();
             // The kernel may show these rows to the next process although they will never reach the disk, and that process
             // would sign for them.
             for segment in segments() {
@@ -87,6 +101,7 @@ impl Shared {
             }
             return Err(error.into());
         }
+        events::audit_synced(begun.elapsed());
         self.mark_durable(&taken);
         syncer.waiting.extend(taken.tiles);
         self.write_checkpoint(&taken.tree)?;
@@ -100,6 +115,7 @@ impl Shared {
 
     fn mark_durable(&self, taken: &Taken) {
         let mut state = self.state.lock();
+        events::audit_rows_synced(taken.tree.size() - state.durable);
         state.durable = taken.tree.size();
         // The segment may have ended meanwhile; it is the same file still.
         let State { segment, ended, .. } = &mut *state;

@@ -1,5 +1,3 @@
-use std::collections::HashSet;
-
 use storage::clock::{ManualClock, SystemRandom};
 use storage::disk::RealDisk;
 use storage::keys::RootKey;
@@ -151,6 +149,29 @@ fn two_processes_cannot_record_at_once() {
     let setting = Setting::new();
     let _log = setting.open(false, true).unwrap();
     assert!(matches!(setting.open(false, true), Err(AuditError::Locked)));
+}
+
+#[test]
+fn a_command_beside_a_server_is_recorded_too() {
+    let setting = Setting::new();
+    let once = |number| {
+        let clock = Arc::new(ManualClock::new(5));
+        let disk = Arc::clone(&setting.disk);
+        crate::audit::record_once(disk, &setting.dir, &setting.ring, clock, &event(number)).unwrap();
+    };
+    once(1);
+    let log = setting.open(false, false).unwrap();
+    once(2);
+    once(3);
+    log.record(&event(4)).unwrap();
+    log.shared.take_spool().unwrap();
+    log.shared.take_spool().unwrap();
+    once(5);
+    drop(log);
+    let log = setting.open(false, false).unwrap();
+    let numbers: Vec<_> =
+        log.list(&Filter::default()).unwrap().into_iter().map(|(_, event)| event.time_ms).collect();
+    assert_eq!(numbers, [1, 4, 2, 3, 5]);
 }
 
 #[test]
