@@ -56,6 +56,9 @@ pub enum AuditError {
     /// Another process writes this audit log.
     #[error("another process has the audit log open")]
     Locked,
+    /// The checkpoints that stand there were not signed with the keys of this data folder.
+    #[error("the checkpoints of the audit log were not signed with these keys")]
+    OtherKey,
     /// A row that was signed for does not read.
     #[error("row {index} of the audit log is damaged")]
     Damaged {

@@ -114,7 +114,7 @@ impl AuditLog {
     /// in as far as they are whole; the torn rest is cut; tiles and checkpoint are brought up to the rows.
     ///
     /// # Errors
-    /// [`AuditError::Cut`], [`AuditError::Altered`] or [`AuditError::Damaged`] if the rows are not those that were signed
+    /// [`AuditError::OtherKey`], [`AuditError::Cut`], [`AuditError::Altered`] or [`AuditError::Damaged`] if the rows are not those that were signed
     /// for: nothing is changed then. [`AuditError::Locked`], [`AuditError::Io`], [`AuditError::Key`].
     pub fn open(
         disk: Arc<dyn Disk>,

@@ -36,6 +36,8 @@ pub(in crate::audit) struct Signed {
     /// Where the last good entry of the history ends, and where the file does.
     history_end: u64,
     history_len: u64,
+    /// Entries behind that end which are whole and do not read. A crash leaves one at most.
+    history_bad: usize,
 }
 
 /// Reads the checkpoints: all of them, or those at the end of the history.
@@ -55,6 +57,7 @@ pub(in crate::audit) fn read_signed(
         unreadable: 0,
         history_end: start,
         history_len: start + bytes.len() as u64,
+        history_bad: 0,
     };
     let (mut at, mut bad) = (0, 0);
     while let Some(length) = entry_length(bytes.get(at..).unwrap_or_default()) {
@@ -70,6 +73,7 @@ pub(in crate::audit) fn read_signed(
             }
         }
     }
+    signed.history_bad = bad;
     Ok(signed)
 }
 
@@ -138,6 +142,10 @@ pub(super) fn recover(disk: &dyn Disk, dir: &Path, key: &NoteKey) -> Result<Reco
         });
     }
     let last = ended?;
+    let none_reads = signed.history.is_empty() && (signed.history_bad > 0 || signed.newest_unreadable);
+    if signed.history_bad > 1 || (none_reads && walk.tree.size() > 0) {
+        return Err(AuditError::OtherKey);
+    }
     // From here on rows are changed: those that nobody signed for and that are not whole go.
     for first in segments.iter().rev().take_while(|first| last.is_none_or(|(last, _)| **first > last)) {
         rows::remove(disk, dir, *first)?;

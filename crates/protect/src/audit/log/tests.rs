@@ -145,6 +145,20 @@ fn a_torn_tail_is_cut_and_lost_tiles_are_made_again() {
 }
 
 #[test]
+fn a_log_of_other_keys_is_left_alone() {
+    let (setting, other) = (Setting::new(), Setting::new());
+    let log = setting.open(false, false).unwrap();
+    log.record(&event(1)).unwrap();
+    drop(log);
+    let clock = Arc::new(ManualClock::new(5));
+    let opened =
+        AuditLog::open(Arc::clone(&setting.disk), &setting.dir, &other.ring, clock, AuditOptions::default());
+    assert!(matches!(opened, Err(AuditError::OtherKey)), "{opened:?}");
+    let report = verify(setting.disk.as_ref(), &setting.dir, &setting.key()).unwrap();
+    assert_eq!((report.problems.as_slice(), report.tree_size), (&[][..], 1));
+}
+
+#[test]
 fn two_processes_cannot_record_at_once() {
     let setting = Setting::new();
     let _log = setting.open(false, true).unwrap();

@@ -105,7 +105,7 @@ fn tiles_survive_faults_too() {
     let ring = ring();
     let quiet = FaultDisk::new(1);
     load(&ring, &quiet, 200);
-    for (at, step) in (1..=quiet.steps()).step_by(71).enumerate() {
+    for (at, step) in (1..=quiet.steps()).step_by(149).enumerate() {
         for fault in fault::Fault::ALL {
             let disk = FaultDisk::new(step);
             disk.plan(step, fault);
