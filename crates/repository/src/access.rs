@@ -5,7 +5,7 @@ mod bundle;
 mod history;
 mod write;
 
-pub use apply::{CHANGES_MAX, Standing};
+pub use apply::{CHANGES_MAX, Standing, WorkOut};
 pub use bundle::BUNDLE_ENTRIES_MAX;
 
 use std::sync::Arc;

@@ -71,15 +71,15 @@ impl Applier {
             let (code, number) = (operation.type_code, operation.number);
             if let Some(old) = delta.old_row {
                 let key = layout::version_key(view.tenant, number, old.version);
-                batch.put(layout::VERSION, &key, &old.to_vec());
+                batch.put(layout::VERSION, key, old.to_vec());
             }
-            batch.put(layout::CURRENT, &layout::current_key(view.tenant, code, number), &row.to_vec());
+            batch.put(layout::CURRENT, layout::current_key(view.tenant, code, number), row.to_vec());
             let created = delta.old_row.is_none_or(|old| old.deleted);
             let change =
                 ChangeRow { number, version: row.version, time_ms: *time_ms, created, deleted: row.deleted };
             let operation_number = u32::try_from(at).map_err(|_| corrupt(Malformed))?;
             let key = layout::change_key(view.tenant, code, seq, operation_number);
-            batch.put(layout::CHANGE, &key, &change.to_vec());
+            batch.put(layout::CHANGE, key, change.to_vec());
             self.index(batch, view, (code, number, *time_ms), delta, placeholders, mode)?;
         }
         if !record.origin.message_identity.is_empty() {
@@ -87,7 +87,7 @@ impl Applier {
             let mut value = Vec::new();
             put_varint(&mut value, seq);
             put_varint(&mut value, record.time_ms.cast_unsigned());
-            batch.put(layout::MESSAGE, &layout::message_key(view.tenant, &hash), &value);
+            batch.put(layout::MESSAGE, layout::message_key(view.tenant, &hash), value);
         }
         Ok(())
     }

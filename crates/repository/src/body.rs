@@ -12,7 +12,7 @@ use fhir::json::{self, Object, Value};
 use crate::codec::{Malformed, Reader, put_id, put_varint};
 
 /// The most bytes a decompressed body may have. Larger ones are refused on write, so reading more is corruption.
-pub const BODY_BYTES_MAX: usize = 64 << 20;
+pub(crate) const BODY_BYTES_MAX: usize = 64 << 20;
 
 const ZSTD_LEVEL: i32 = 3;
 const PAYLOAD_DELETED: u8 = 0;
@@ -21,11 +21,11 @@ const PAYLOAD_PLAIN: u8 = 2;
 
 /// A resource in stored form.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Body(Vec<u8>);
+pub(crate) struct Body(Vec<u8>);
 
 impl Body {
     /// The stored form of `resource` with logical id `id`: `resourceType`, `id` and `meta` first, then the rest in order.
-    pub fn of(resource: &Object, resource_type: &str, id: &str) -> Self {
+    pub(crate) fn of(resource: &Object, resource_type: &str, id: &str) -> Self {
         let mut json = Vec::with_capacity(1024);
         json.extend_from_slice(b"{\"resourceType\":\"");
         json.extend_from_slice(resource_type.as_bytes());
@@ -58,13 +58,8 @@ impl Body {
         Self(stored)
     }
 
-    /// Takes stored bytes as they were written.
-    pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-
     /// The stored bytes.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
@@ -77,7 +72,7 @@ impl Body {
     }
 
     /// The JSON to send as version `version` of `time_ms`.
-    pub fn spliced(&self, version: u64, time_ms: i64) -> Result<Vec<u8>, Malformed> {
+    pub(crate) fn spliced(&self, version: u64, time_ms: i64) -> Result<Vec<u8>, Malformed> {
         let (before, after, make_meta) = self.parts()?;
         let mut out = Vec::with_capacity(self.0.len() + 80);
         out.extend_from_slice(before);
@@ -95,7 +90,7 @@ impl Body {
     }
 
     /// The logical id, read off the front.
-    pub fn id(&self) -> Result<&str, Malformed> {
+    pub(crate) fn id(&self) -> Result<&str, Malformed> {
         let (before, _, _) = self.parts()?;
         let front = std::str::from_utf8(before).map_err(|_| Malformed)?;
         let mut quoted = front.split('"');
@@ -104,7 +99,7 @@ impl Body {
     }
 
     /// The resource as it is stored, without version and time.
-    pub fn value(&self) -> Result<Value, Malformed> {
+    pub(crate) fn value(&self) -> Result<Value, Malformed> {
         let (before, after, _) = self.parts()?;
         let mut json = Vec::with_capacity(self.0.len());
         json.extend_from_slice(before);
@@ -114,7 +109,7 @@ impl Body {
     }
 
     /// The payload to seal: kind and zstd frame.
-    pub fn compress(&self) -> Vec<u8> {
+    pub(crate) fn compress(&self) -> Vec<u8> {
         COMPRESSOR.with(|cell| {
             let mut slot = cell.borrow_mut();
             if slot.is_none() {
@@ -148,7 +143,7 @@ thread_local! {
 
 /// What a sealed value held.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Payload {
+pub(crate) enum Payload {
     /// A resource.
     Body(Body),
     /// A deletion, with the logical id.
@@ -157,14 +152,14 @@ pub enum Payload {
 
 impl Payload {
     /// The payload of a deletion.
-    pub fn deleted(id: &str) -> Vec<u8> {
+    pub(crate) fn deleted(id: &str) -> Vec<u8> {
         let mut payload = vec![PAYLOAD_DELETED];
         put_id(&mut payload, id);
         payload
     }
 
     /// Reads an opened payload.
-    pub fn read(payload: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn read(payload: &[u8]) -> Result<Self, Malformed> {
         match payload.split_first().ok_or(Malformed)? {
             (&PAYLOAD_DELETED, id) => Ok(Self::Deleted(Reader::new(id).id()?)),
             (&PAYLOAD_ZSTD, frame) => Ok(Self::Body(Body(decompress(frame)?))),
@@ -200,7 +195,7 @@ fn write_members(out: &mut Vec<u8>, object: &Object, without: &[&str]) {
 }
 
 /// A time as a FHIR instant in UTC with milliseconds (R4 datatypes.html#instant).
-pub fn instant(time_ms: i64) -> String {
+pub(crate) fn instant(time_ms: i64) -> String {
     let days = time_ms.div_euclid(86_400_000);
     let in_day = time_ms.rem_euclid(86_400_000);
     // Civil date from days since 1970-01-01 (proleptic Gregorian calendar), counted in eras of 400 years from March.
@@ -275,7 +270,7 @@ mod tests {
         for payload in [&[][..], &[9], &[1, 2, 3], &[1]] {
             assert!(Payload::read(payload) == Err(Malformed));
         }
-        assert!(Body::from_bytes(vec![200]).spliced(1, 0).is_err());
+        assert!(Body(vec![200]).spliced(1, 0).is_err());
     }
 
     #[test]

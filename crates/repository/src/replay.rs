@@ -23,11 +23,11 @@ const BATCH_OPERATIONS_MAX: usize = 1024;
 
 /// How far an index or a replay is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
+pub(crate) struct Position {
     /// The number of the next record to apply.
-    pub next: Seq,
+    pub(crate) next: Seq,
     /// Time of the newest record applied, milliseconds since 1970 UTC.
-    pub time_ms: i64,
+    pub(crate) time_ms: i64,
 }
 
 /// Puts the position into a batch.

@@ -6,22 +6,22 @@ const FORMAT: u8 = 1;
 
 /// One version of a resource in the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// `meta.versionId`.
-    pub version: u64,
+    pub(crate) version: u64,
     /// The record that made it.
-    pub seq: u64,
+    pub(crate) seq: u64,
     /// `meta.lastUpdated`.
-    pub time_ms: i64,
+    pub(crate) time_ms: i64,
     /// It is a deletion.
-    pub deleted: bool,
+    pub(crate) deleted: bool,
     /// The sealed payload; its header names the data key.
-    pub sealed: Vec<u8>,
+    pub(crate) sealed: Vec<u8>,
 }
 
 impl Row {
     /// The stored value.
-    pub fn to_vec(&self) -> Vec<u8> {
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.sealed.len() + 24);
         out.push(FORMAT << 1 | u8::from(self.deleted));
         put_varint(&mut out, self.version);
@@ -32,7 +32,7 @@ impl Row {
     }
 
     /// Reads a stored value.
-    pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let head = Head::read(bytes)?;
         Ok(Self {
             version: head.version,
@@ -46,22 +46,22 @@ impl Row {
 
 /// The same, borrowed: for walks over many rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head<'a> {
+pub(crate) struct Head<'a> {
     /// `meta.versionId`.
-    pub version: u64,
+    pub(crate) version: u64,
     /// The record that made it.
-    pub seq: u64,
+    pub(crate) seq: u64,
     /// `meta.lastUpdated`.
-    pub time_ms: i64,
+    pub(crate) time_ms: i64,
     /// It is a deletion.
-    pub deleted: bool,
+    pub(crate) deleted: bool,
     /// The sealed payload; its header names the data key.
-    pub sealed: &'a [u8],
+    pub(crate) sealed: &'a [u8],
 }
 
 impl<'a> Head<'a> {
     /// Reads a stored value without copying.
-    pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let head = reader.byte()?;
         if head >> 1 != FORMAT {

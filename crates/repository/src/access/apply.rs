@@ -31,6 +31,9 @@ pub struct Standing {
     pub value: Value,
 }
 
+/// Says what changes, given what stands.
+pub type WorkOut<'a> = dyn FnMut(&[Option<Standing>]) -> Result<Vec<Change>> + 'a;
+
 impl Access {
     /// Commits a set of changes, all or none, and remembers the message that it came from.
     ///
@@ -56,7 +59,7 @@ impl Access {
         &self,
         targets: &[(CompactString, CompactString)],
         source: &Source,
-        work_out: &mut dyn FnMut(&[Option<Standing>]) -> Result<Vec<Change>>,
+        work_out: &mut WorkOut<'_>,
     ) -> Result<Applied> {
         self.audited(Interaction::Ingest, None, |shown| {
             let mut tries = 0;

@@ -71,6 +71,12 @@ impl Links {
             Value::Object(object) => {
                 for (key, member) in object.iter_mut() {
                     let Some(text) = member.as_str() else {
+                        for element in member.as_array_mut().into_iter().flatten() {
+                            let url = element.as_str().filter(|text| is_link(key, text));
+                            if let Some(becomes) = url.and_then(|url| self.urls.get(url)) {
+                                *element = Value::from(becomes.clone());
+                            }
+                        }
                         self.rewrite(member, resolve)?;
                         continue;
                     };

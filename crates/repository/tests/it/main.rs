@@ -1,0 +1,22 @@
+//! The store as its callers see it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "tests may stop at the first surprise"
+)]
+
+mod apply;
+mod audit;
+mod bundles;
+mod conditional;
+mod corpus;
+mod crash;
+mod fixture;
+mod history;
+mod interactions;
+mod races;
+mod rebuild;
