@@ -192,7 +192,12 @@ impl TokenStore {
         let mut seen = self.seen.lock();
         let path = self.dir.join(FILE);
         let file = match self.disk.open(&path, OpenMode::Read) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // There never was one, or somebody took all tokens away.
+                self.tokens.write().clear();
+                *seen = None;
+                return Ok(());
+            }
             other => other?,
         };
         let mut mark = Mark { len: file.len()?, head: [0; seal::HEADER_BYTES] };

@@ -1,8 +1,10 @@
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use storage::clock::{ManualClock, SystemRandom};
+use storage::clock::{ManualClock, SeededRandom, SystemRandom};
 use storage::disk::{self, Disk, RealDisk};
+use storage::fault::{self, FaultDisk};
 use storage::keys::{KeyRing, RootKey};
 
 use super::*;
@@ -115,4 +117,54 @@ fn a_token_that_grants_nothing_is_refused() {
     let store = Setting::new().store();
     let empty = TokenSpec { scopes: Scopes::default(), ..spec(None) };
     assert!(matches!(store.create(empty), Err(TokenError::NoScopes)));
+}
+
+#[test]
+fn taking_the_file_away_ends_all_tokens() {
+    let setting = Setting::new();
+    let store = setting.store();
+    let (_, text) = store.create(spec(None)).unwrap();
+    setting.disk.remove(&setting.dir().join("tokens")).unwrap();
+    setting.clock.advance(1000);
+    assert!(matches!(store.verify(&text), Err(TokenError::Unknown)));
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_fault_at_any_step() {
+    let ring_disk = Arc::new(FaultDisk::new(0));
+    let root = RootKey::generate(&SeededRandom::new(1));
+    let ring = KeyRing::create(ring_disk, Path::new("/keys"), root, Arc::new(SeededRandom::new(2))).unwrap();
+    let open = |disk: &FaultDisk| {
+        let clock = Arc::new(ManualClock::new(disk.steps() as i64));
+        let random = Arc::new(SeededRandom::new(3));
+        TokenStore::open(Arc::new(disk.clone()), Path::new("/data"), &ring, clock, random)
+    };
+    // Token by token whether it is known to be good or to be revoked; those in doubt are left out.
+    let load = |disk: &FaultDisk| -> HashMap<String, bool> {
+        let mut known = HashMap::new();
+        let Ok(store) = open(disk) else { return known };
+        for number in 0..4 {
+            let Ok((id, text)) = store.create(spec(None)) else { continue };
+            known.insert(text.clone(), true);
+            if number % 2 == 0 {
+                known.remove(&text);
+                if store.revoke(id).is_ok() {
+                    known.insert(text, false);
+                }
+            }
+        }
+        known
+    };
+    fault::walk(1, load, |disk, known, _| {
+        disk.repair();
+        let store = open(&disk).unwrap();
+        for (text, good) in known {
+            match store.verify(&text) {
+                Ok(_) => assert!(good),
+                Err(TokenError::Revoked) => assert!(!good),
+                Err(other) => panic!("{other}"),
+            }
+        }
+        store.create(spec(None)).unwrap();
+    });
 }
