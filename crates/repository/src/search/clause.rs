@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use storage::engine::{Bytes, Direction, KeyRange, Space};
 
-use super::codes::{DATE_WIDTHS_MS, kind};
+use super::codes::{date_classes, kind};
 use super::header::Header;
 use super::range::{DateTest, NumberTest};
 use super::stream::{Gather, MERGED_MAX, Stream};
@@ -22,6 +22,8 @@ pub(crate) enum Clause {
     Nothing,
     /// A posting or compartment row with one of these prefixes, right behind which the number stands.
     Terms { space: Space, parameter: u16, prefixes: Vec<Vec<u8>> },
+    /// A reference to one of these resources, ascending.
+    Targets { parameter: u16, targets: Vec<u64> },
     /// A posting with one of these prefixes and more of the term before the number.
     Under { prefixes: Vec<Vec<u8>>, found: OnceCell<Vec<u64>> },
     /// One of these texts.
@@ -118,6 +120,10 @@ impl Clause {
                 }
                 Ok(false)
             }
+            // A member record is read faster than a posting, and other clauses want it too.
+            Self::Targets { parameter, targets } => Ok(probe.header(search)?.is_some_and(|header| {
+                header.references(*parameter).any(|(_, number)| targets.binary_search(&number).is_ok())
+            })),
             Self::Under { found, .. } => {
                 Ok(self.found(search, found, probe)?.binary_search(&probe.number).is_ok())
             }
@@ -180,6 +186,7 @@ impl Clause {
         match self {
             Self::Terms { prefixes, .. } => prefixes.len() <= MERGED_MAX,
             Self::Texts { terms, .. } => terms.len() <= MERGED_MAX,
+            Self::Targets { targets, .. } => targets.len() <= MERGED_MAX,
             Self::Numbered(_) | Self::Nothing => true,
             _ => false,
         }
@@ -195,6 +202,11 @@ impl Clause {
         match self {
             Self::Nothing => Ok(Stream::Empty),
             Self::Terms { space, prefixes, .. } => search.terms_stream(*space, prefixes, from),
+            Self::Targets { parameter, targets } => search.terms_stream(
+                layout::POSTING,
+                &target_prefixes(search, type_code, *parameter, targets),
+                from,
+            ),
             Self::Texts { parameter, terms } => search.terms_stream(
                 layout::POSTING,
                 &text_prefixes(search, type_code, *parameter, terms),
@@ -298,6 +310,14 @@ impl Clause {
                     }
                 }
             }
+            Self::Targets { parameter, targets } => {
+                for target in targets {
+                    let prefix = reference_prefix(search, type_code, *parameter, *target);
+                    if !add(layout::POSTING, KeyRange::prefix(&prefix))? {
+                        break;
+                    }
+                }
+            }
             Self::Texts { parameter, terms } => {
                 for term in terms {
                     let prefix =
@@ -338,7 +358,7 @@ impl Clause {
         match self {
             Self::Dates { parameter, tests } => tests
                 .iter()
-                .flat_map(|test| (0..DATE_WIDTHS_MS.len()).map(move |class| (test, class)))
+                .flat_map(|test| date_classes(*parameter).map(move |class| (test, class)))
                 .filter_map(|(test, class)| {
                     let kind = kind::DATE | class as u8;
                     let prefix = search.posting_prefix(type_code, *parameter, &[&[kind]]);
@@ -464,6 +484,10 @@ impl Has {
 /// The prefix of the postings of a local reference.
 pub(crate) fn reference_prefix(search: &Search<'_>, type_code: u16, parameter: u16, target: u64) -> Vec<u8> {
     search.posting_prefix(type_code, parameter, &[&[kind::REFERENCE], &target.to_be_bytes()])
+}
+
+fn target_prefixes(search: &Search<'_>, type_code: u16, parameter: u16, targets: &[u64]) -> Vec<Vec<u8>> {
+    targets.iter().map(|target| reference_prefix(search, type_code, parameter, *target)).collect()
 }
 
 fn text_prefixes(search: &Search<'_>, type_code: u16, parameter: u16, terms: &[u32]) -> Vec<Vec<u8>> {

@@ -12,13 +12,13 @@
 //! | url | 16: hash of an absolute or canonical reference | the URL |
 //! | identifier | as token, kinds of their own | `:identifier` |
 //! | string | 4: number of the text in the dictionary | the dictionary's answer |
-//! | date | 8 + 8: codes of low and high end; five kinds by width | ranges of low ends, high end filtered |
+//! | date | 8 + 8: codes of low and high end; three kinds by width | ranges of low ends, high end filtered |
 //! | number | 14: code | ranges |
 //! | quantity | 8 + 8 + 14: hash of the unit's code, hash with its system, code | ranges for each unit |
 //! | uri | 16: hash | the URI |
 //!
-//! Dates: a search for "ends after x" must find old values that are wide (a year, an open period). So dates stand in five
-//! classes by width; within a class no value is wider than its bound, thus a scan of low ends beginning that much before
+//! Dates: a search for "ends after x" must find old values that are wide (a year, an open period). So dates stand in three
+//! classes by width (a day and less, a year and less, more); within a class no value is wider than its bound, thus a scan of low ends beginning that much before
 //! `x` sees all of them, and each value needs one posting only.
 //!
 //! Codes do not wrap: dates come as 62-bit numbers plus a 63-bit offset, numbers as 105-bit numbers plus a 111-bit one.
@@ -45,7 +45,7 @@ pub(crate) mod kind {
 }
 
 /// The greatest width in milliseconds of a date in each class; the last class takes what is wider.
-pub(crate) const DATE_WIDTHS_MS: [u64; 5] = [1000, 86_400_000, 31 * 86_400_000, 366 * 86_400_000, u64::MAX];
+pub(crate) const DATE_WIDTHS_MS: [u64; 3] = [86_400_000, 366 * 86_400_000, u64::MAX];
 
 /// Bytes of a number's code.
 pub(crate) const NUMBER_BYTES: usize = 14;
@@ -159,11 +159,17 @@ impl Codes {
     }
 }
 
+/// The classes that dates of a parameter can be in.
+pub(crate) fn date_classes(parameter: u16) -> std::ops::Range<usize> {
+    // Moments of change are moments.
+    if parameter == super::last_updated() { 0..1 } else { 0..DATE_WIDTHS_MS.len() }
+}
+
 /// The class of a date by the distance between the codes of its ends.
 pub(crate) fn date_class(low: u64, high: u64) -> u8 {
     let width = high.saturating_sub(low);
     let class = DATE_WIDTHS_MS.iter().position(|widest| width <= *widest).unwrap_or(DATE_WIDTHS_MS.len() - 1);
-    u8::try_from(class).unwrap_or(4)
+    u8::try_from(class).unwrap_or(2)
 }
 
 /// Codes and identifiers are compared without case: in doubt the standard prefers to find too much (R4 3.1.1.4.10).
@@ -239,8 +245,8 @@ mod tests {
     #[test]
     fn dates_fall_into_classes_by_width() {
         assert_eq!(date_class(5, 6), 0);
-        assert_eq!(date_class(0, 86_400_000), 1);
-        assert_eq!(date_class(0, 366 * 86_400_000), 3);
-        assert_eq!(date_class(0, u64::MAX), 4);
+        assert_eq!(date_class(0, 86_400_000), 0);
+        assert_eq!(date_class(0, 366 * 86_400_000), 1);
+        assert_eq!(date_class(0, u64::MAX), 2);
     }
 }

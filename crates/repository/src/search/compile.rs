@@ -9,7 +9,7 @@ use fhir::search::query::{Criterion, Modifier, Prefix, QueryValue, ReferenceValu
 use fhir::search::{Kind, Parameter, date, normalise};
 use storage::engine::{Direction, KeyRange};
 
-use super::clause::{Chain, Clause, Has, QuantityTest, reference_prefix};
+use super::clause::{Chain, Clause, Has, QuantityTest};
 use super::codes::kind;
 use super::range::{DateTest, NumberTest};
 use super::{Rule, Search, SearchError, terms};
@@ -105,7 +105,7 @@ impl Search<'_> {
             return self.ids(type_code, values);
         }
         match parameter.kind {
-            Kind::String => self.texts(type_code, id, modifier, values),
+            Kind::String => self.texts(id, modifier, values),
             Kind::Token => Ok(self.tokens(type_code, id, kind::TOKEN_ANY, kind::TOKEN_PAIR, values)),
             Kind::Reference if modifier == Some(Modifier::Identifier) => {
                 Ok(self.tokens(type_code, id, kind::IDENTIFIER_ANY, kind::IDENTIFIER_PAIR, values))
@@ -136,7 +136,6 @@ impl Search<'_> {
 
     fn texts(
         &self,
-        type_code: u16,
         parameter: u16,
         modifier: Option<Modifier>,
         values: &[QueryValue],
@@ -169,14 +168,6 @@ impl Search<'_> {
         }
         found.sort_unstable();
         found.dedup();
-        // Dictionaries serve all types with the parameter: a few words are looked up for this type.
-        if found.len() <= super::stream::MERGED_MAX {
-            found.retain(|term| {
-                let prefix =
-                    self.posting_prefix(type_code, parameter, &[&[kind::STRING], &term.to_be_bytes()]);
-                self.term_scan(layout::POSTING, &prefix, 0).next().is_some()
-            });
-        }
         Ok(Clause::Texts { parameter, terms: found })
     }
 
@@ -236,26 +227,36 @@ impl Search<'_> {
         parameter: &Parameter,
         values: &[QueryValue],
     ) -> Result<Clause, SearchError> {
-        let mut prefixes = Vec::with_capacity(values.len());
+        let mut urls = Vec::new();
+        let mut targets = Vec::with_capacity(values.len());
         for value in values {
             let QueryValue::Reference(reference) = value else { continue };
             match reference {
                 ReferenceValue::Local { resource_type: Some(target), id, .. } => {
-                    self.local(type_code, parameter, &[target.as_str()], id, &mut prefixes)?;
+                    self.local(&[target.as_str()], id, &mut targets)?;
                 }
                 ReferenceValue::Local { resource_type: None, id, .. } => {
-                    self.local(type_code, parameter, parameter.targets, id, &mut prefixes)?;
+                    self.local(parameter.targets, id, &mut targets)?;
                 }
                 ReferenceValue::Absolute(url) => {
                     let hash = self.codes.uri(url);
-                    prefixes.push(self.posting_prefix(type_code, parameter.id, &[&[kind::URL], &hash]));
+                    urls.push(self.posting_prefix(type_code, parameter.id, &[&[kind::URL], &hash]));
                     if let Some((target, id)) = self.own_url(url) {
-                        self.local(type_code, parameter, &[target], id, &mut prefixes)?;
+                        self.local(&[target], id, &mut targets)?;
                     }
                 }
             }
         }
-        Ok(self.terms(parameter.id, prefixes))
+        targets.sort_unstable();
+        targets.dedup();
+        let parameter = parameter.id;
+        Ok(match (urls.is_empty(), targets.is_empty()) {
+            (true, _) => Clause::Targets { parameter, targets },
+            (false, true) => self.terms(parameter, urls),
+            (false, false) => {
+                Clause::Any(vec![Clause::Targets { parameter, targets }, self.terms(parameter, urls)])
+            }
+        })
     }
 
     /// Type and id of a URL below this server's base.
@@ -265,25 +266,17 @@ impl Search<'_> {
         Some((target, rest.split('/').next().unwrap_or(rest)))
     }
 
-    fn local(
-        &self,
-        type_code: u16,
-        parameter: &Parameter,
-        targets: &[&str],
-        id: &str,
-        into: &mut Vec<Vec<u8>>,
-    ) -> Result<(), SearchError> {
+    /// Adds the numbers that an id has under the types.
+    fn local(&self, types: &[&str], id: &str, into: &mut Vec<u64>) -> Result<(), SearchError> {
         let mut add = |target: u16| -> Result<(), SearchError> {
             self.spend(1)?;
-            if let Some(number) = (self.ids)(target, id)? {
-                into.push(reference_prefix(self, type_code, parameter.id, number));
-            }
+            into.extend((self.ids)(target, id)?);
             Ok(())
         };
-        if targets.is_empty() || targets == ["Resource"] {
+        if types.is_empty() || types == ["Resource"] {
             return layout::type_codes().try_for_each(add);
         }
-        targets.iter().filter_map(|target| layout::type_code(target)).try_for_each(&mut add)
+        types.iter().filter_map(|target| layout::type_code(target)).try_for_each(&mut add)
     }
 
     fn dates(&self, parameter: u16, values: &[QueryValue]) -> Vec<DateTest> {

@@ -80,6 +80,7 @@ fn describe(clause: &Clause) -> (&'static str, Option<u16>) {
         Clause::Nothing => ("nothing", None),
         Clause::Terms { space, .. } if *space == layout::COMPARTMENT => ("compartment", None),
         Clause::Terms { parameter, .. } => ("exact terms", Some(*parameter)),
+        Clause::Targets { parameter, .. } => ("references", Some(*parameter)),
         Clause::Under { .. } => ("terms of a system", None),
         Clause::Texts { parameter, .. } => ("texts", Some(*parameter)),
         Clause::Dates { parameter, .. } => ("date range", Some(*parameter)),

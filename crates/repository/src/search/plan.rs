@@ -142,9 +142,11 @@ impl Search<'_> {
             ([_], Some(at)) => return Ok(Driver::Clause(at, u64::MAX)),
             _ => {}
         }
-        let first = self.rarest(type_code, &driving, FIRST_LOOK)?;
-        if first.0 < FIRST_LOOK {
-            return Ok(Driver::Clause(first.1, first.0));
+        if driving.len() > 1 {
+            let (rows, at) = self.rarest(type_code, &driving, FIRST_LOOK)?;
+            if rows < FIRST_LOOK {
+                return Ok(Driver::Clause(at, rows));
+            }
         }
         // With a clause that gives its numbers one by one the page is soon full; without one, gathering has to be cheaper
         // than looking at every resource until the page is full.

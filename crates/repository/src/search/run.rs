@@ -6,7 +6,6 @@ use fhir::search::query::{Criterion, Query, Summary, Total};
 use fhir::search::{Kind, parameters};
 
 use super::clause::Clause;
-use super::codes::kind;
 use super::dictionary::RowSealer;
 use super::page::{Beginnings, Tokens};
 use super::plan::Driver;
@@ -228,15 +227,19 @@ impl Search<'_> {
     fn one_patient(&self, type_code: u16, resource_type: &str, clauses: &[&Clause]) -> Option<u64> {
         let patient_code = layout::type_code("Patient")?;
         clauses.iter().find_map(|clause| {
-            let Clause::Terms { space, parameter, prefixes } = clause else { return None };
-            let [prefix] = prefixes.as_slice() else { return None };
-            if *space == layout::COMPARTMENT {
-                let (_, rest) = prefix.split_at_checked(layout::PREFIX_BYTES)?;
-                return rest.first_chunk().map(|number| u64::from_be_bytes(*number));
-            }
-            let (head, number) = prefix.split_last_chunk::<8>()?;
-            let number = u64::from_be_bytes(*number);
-            if head.last() != Some(&kind::REFERENCE) || !leads_to_compartment(resource_type, *parameter) {
+            let (parameter, number) = match clause {
+                Clause::Terms { space, prefixes, .. } if *space == layout::COMPARTMENT => {
+                    let [prefix] = prefixes.as_slice() else { return None };
+                    let (_, rest) = prefix.split_at_checked(layout::PREFIX_BYTES)?;
+                    return rest.first_chunk().map(|number| u64::from_be_bytes(*number));
+                }
+                Clause::Targets { parameter, targets } => match targets.as_slice() {
+                    [only] => (*parameter, *only),
+                    _ => return None,
+                },
+                _ => return None,
+            };
+            if !leads_to_compartment(resource_type, parameter) {
                 return None;
             }
             // The target might be of another type: only a patient (or one to be) has a compartment.
@@ -285,7 +288,11 @@ impl Search<'_> {
 
 /// Whether the rows of the only clause are its matches, each once.
 fn single_term(clauses: &[&Clause]) -> bool {
-    matches!(clauses, [Clause::Terms { prefixes, .. }] if prefixes.len() <= 1)
+    match clauses {
+        [Clause::Terms { prefixes, .. }] => prefixes.len() <= 1,
+        [Clause::Targets { targets, .. }] => targets.len() <= 1,
+        _ => false,
+    }
 }
 
 /// Whether a resource whose `parameter` refers to a patient lies in that patient's compartment.

@@ -1,6 +1,6 @@
 //! Walks along dates: the order of `_sort=date` read from the index, so that a page costs about as many rows as it shows.
 //!
-//! Within one patient the compartment rows of a date parameter are walked; over a whole type its five classes of postings
+//! Within one patient the compartment rows of a date parameter are walked; over a whole type its classes of postings
 //! are merged. Of a resource with several dates only the row marked for the direction counts. Resources without a date come
 //! last; they are found like any other search.
 
@@ -8,7 +8,7 @@ use fhir::search::Kind;
 use storage::engine::{Bytes, Direction, KeyRange, Scan, Space};
 
 use super::clause::{Clause, Probe};
-use super::codes::{DATE_WIDTHS_MS, kind};
+use super::codes::{date_classes, kind};
 use super::postings::{FIRST, LAST};
 use super::range::DateTest;
 use super::sort::{Key, Place, SortValue, compare};
@@ -118,7 +118,7 @@ impl Search<'_> {
                 walk.rows.push(self.rows(layout::COMPARTMENT, prefix.as_slice(), key.descending, from));
             }
             None => {
-                for class in 0..DATE_WIDTHS_MS.len() {
+                for class in date_classes(key.parameter) {
                     let kind = [kind::DATE | class as u8];
                     let prefix = self.posting_prefix(type_code, key.parameter, &[&kind]);
                     walk.rows.push(self.rows(layout::POSTING, &prefix, key.descending, from));
