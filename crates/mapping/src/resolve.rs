@@ -9,12 +9,17 @@
 //!
 //! Source: HL7 v2.8 chapter 2, 2.5.3 (delimiters and null) and 2.10 (update modes).
 
+mod elements;
+mod lists;
+
 use compact_str::CompactString;
 use fhir::json::{Object, Value};
 
 use crate::hl7v2::fhir_range;
-use crate::intent::{Intent, Mode, Retain, SourceTime};
+use crate::intent::{Intent, Mode, SourceTime};
 use crate::json::{Build, extension};
+use elements::{clear, has_choice, has_stem, remove_choice};
+use lists::{deep, is_deep, is_joined, is_known, join_list, locations, participants, retained};
 
 const SYNC: &str = "http://hl7.org/fhir/StructureDefinition/lastSourceSync";
 
@@ -83,74 +88,6 @@ pub fn resolve(existing: Option<&Value>, intent: &Intent) -> Resolution {
     if joined == *existing { Resolution::Unchanged } else { Resolution::Put(Value::Object(joined)) }
 }
 
-/// Lists whose entries are joined: a new entry replaces the one of the same key, the others stay.
-fn entry_key(element: &str, entry: &Value) -> Option<CompactString> {
-    let text = |path: &[&str]| {
-        let found = path.iter().try_fold(entry, |value, name| value.get(name)).and_then(Value::as_str);
-        found.unwrap_or_default().to_owned()
-    };
-    let parts = match element {
-        // Without a system the assigner's name stands for it.
-        "identifier" if entry.get("system").is_some() => [text(&["system"]), String::new(), text(&["value"])],
-        "identifier" => [String::new(), text(&["assigner", "display"]), text(&["value"])],
-        "extension" => [text(&["url"]), String::new(), String::new()],
-        "hasMember" | "result" | "specimen" | "derivedFrom" | "basedOn" => {
-            [text(&["reference"]), text(&["display"]), String::new()]
-        }
-        "diagnosis" => [text(&["condition", "reference"]), String::new(), String::new()],
-        _ => return None,
-    };
-    Some(CompactString::from(parts.join("\u{1f}")))
-}
-
-/// Whether a list's entries are joined rather than replaced in a resource of this type.
-fn is_joined(resource_type: &str, element: &str) -> bool {
-    matches!(
-        (resource_type, element),
-        (_, "identifier" | "extension" | "hasMember" | "result")
-            | ("DiagnosticReport", "specimen" | "basedOn")
-            | ("Encounter", "diagnosis")
-            | ("Observation", "derivedFrom")
-    )
-}
-
-fn join_list(existing: &Value, wanted: &Value, element: &str) -> Value {
-    let new: Vec<(Option<CompactString>, &Value)> =
-        wanted.elements().iter().map(|entry| (entry_key(element, entry), entry)).collect();
-    let mut used = vec![false; new.len()];
-    let mut all: Vec<Value> = Vec::with_capacity(existing.elements().len() + new.len());
-    for entry in existing.elements() {
-        let key = entry_key(element, entry);
-        let matching = new.iter().zip(&used).position(|((new_key, _), used)| !used && *new_key == key);
-        match matching {
-            Some(at) => {
-                if let (Some(used), Some((_, new_entry))) = (used.get_mut(at), new.get(at)) {
-                    *used = true;
-                    all.push(if element == "identifier" {
-                        identifier(entry, new_entry)
-                    } else {
-                        (*new_entry).clone()
-                    });
-                }
-            }
-            // A second entry of the same extension gives way to the first new one.
-            None if element == "extension" && new.iter().any(|(new_key, _)| *new_key == key) => {}
-            None => all.push(entry.clone()),
-        }
-    }
-    all.extend(new.iter().zip(&used).filter(|(_, used)| !**used).map(|((_, entry), _)| (*entry).clone()));
-    Value::Array(all)
-}
-
-/// The same number told again: what is new of it counts, its type stays known; `use` is what the new telling says.
-fn identifier(known: &Value, new: &Value) -> Value {
-    let mut joined = deep(known, new);
-    if let (Value::Object(joined), None) = (&mut joined, new.get("use")) {
-        joined.remove("use");
-    }
-    joined
-}
-
 /// Whether all that is mentioned is known already.
 fn adds_nothing(existing: &Object, wanted: &Object) -> bool {
     wanted.iter().all(|(name, value)| match existing.get(name) {
@@ -162,24 +99,14 @@ fn adds_nothing(existing: &Object, wanted: &Object) -> bool {
     })
 }
 
-/// Whether a list of identifiers holds this one.
-fn is_known(present: &Value, entry: &Value) -> bool {
-    let key = entry_key("identifier", entry);
-    present.elements().iter().any(|old| entry_key("identifier", old) == key)
-}
-
 /// Fills what is missing; joins identifiers.
 fn mention(joined: &mut Object, wanted: &Object) {
     for (name, value) in wanted {
         match joined.get(name) {
             None if !has_choice(joined, name) => drop(joined.insert(name, value.clone())),
             Some(present) if name == "identifier" => {
-                let known = |entry: &Value| {
-                    let key = entry_key(name, entry);
-                    present.elements().iter().any(|old| entry_key(name, old) == key)
-                };
-                let new: Vec<Value> =
-                    value.elements().iter().filter(|entry| !known(entry)).cloned().collect();
+                let is_new = |entry: &&Value| !is_known(present, entry);
+                let new: Vec<Value> = value.elements().iter().filter(is_new).cloned().collect();
                 if !new.is_empty() {
                     let all = join_list(present, &Value::Array(new), name);
                     joined.insert(name, all);
@@ -295,151 +222,6 @@ fn update(joined: &mut Object, wanted: &Object, intent: &Intent) {
             }
         }
     }
-}
-
-/// Structures whose members come from different fields, so that one field must not wipe another's.
-fn is_deep(name: &str) -> bool {
-    matches!(name, "period" | "hospitalization" | "collection")
-}
-
-fn deep(present: &Value, wanted: &Value) -> Value {
-    let (Value::Object(present), Value::Object(wanted)) = (present, wanted) else { return wanted.clone() };
-    let mut joined = present.clone();
-    for (name, value) in wanted {
-        remove_choice(&mut joined, name);
-        joined.insert(name, value.clone());
-    }
-    Value::Object(joined)
-}
-
-fn retained(present: &Value, wanted: &Value, element: &str, retains: &[Retain]) -> Value {
-    let Some(retain) = retains.iter().find(|retain| retain.element == element) else { return wanted.clone() };
-    let stays = |entry: &&Value| {
-        let is_value = entry.get(retain.member).and_then(Value::as_str) == Some(retain.value);
-        is_value != retain.except && !wanted.elements().contains(entry)
-    };
-    let mut all: Vec<Value> = present.elements().iter().filter(stays).cloned().collect();
-    all.extend(wanted.elements().iter().cloned());
-    Value::Array(all)
-}
-
-/// The role of an entry of Encounter.participant, by which PV1's fields differ.
-fn role(participant: &Value) -> Option<&str> {
-    participant.get("type")?.at(0)?.get("coding")?.at(0)?.get("code")?.as_str()
-}
-
-/// The people of a role that the message tells replace those of that role; the others stay.
-fn participants(present: &Value, wanted: &Value) -> Value {
-    let told = |entry: &&Value| wanted.elements().iter().any(|new| role(new) == role(entry));
-    let mut all: Vec<Value> = present.elements().iter().filter(|entry| !told(entry)).cloned().collect();
-    all.extend(wanted.elements().iter().cloned());
-    Value::Array(all)
-}
-
-/// Where the patient was stays in the list as completed; a place that an undone event brought goes.
-fn locations(present: &Value, wanted: &Value, intent: &Intent) -> Value {
-    let place = |entry: &Value| entry.get("location").and_then(|place| place.get("reference")).cloned();
-    let status = |entry: &Value| entry.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let new = wanted.elements();
-    // A message that does not say where the patient is does not say that the patient has left.
-    let tells_present = new.iter().any(|entry| matches!(status(entry).as_str(), "active" | "planned"));
-    let mut all: Vec<Value> = Vec::new();
-    let mut used = vec![false; new.len()];
-    for old in present.elements() {
-        let found = new.iter().zip(&used).position(|(entry, used)| !used && place(entry) == place(old));
-        match found {
-            Some(at) => {
-                if let (Some(used), Some(entry)) = (used.get_mut(at), new.get(at)) {
-                    *used = true;
-                    all.push(deep(old, entry));
-                }
-            }
-            None if status(old) == "completed" || !tells_present => all.push(old.clone()),
-            None if status(old) == "active" && intent.mode != Mode::Undo => {
-                if let Value::Object(mut left) = old.clone() {
-                    left.insert("status", "completed");
-                    if let Some(time) = intent.source_time.as_ref() {
-                        let period = Build::new().with("end", time.text.clone()).done();
-                        let period = left.get("period").map_or(period.clone(), |known| deep(known, &period));
-                        left.insert("period", period);
-                    }
-                    all.push(Value::Object(left));
-                }
-            }
-            None => {}
-        }
-    }
-    all.extend(new.iter().zip(&used).filter(|(_, used)| !**used).map(|(entry, _)| entry.clone()));
-    Value::Array(all)
-}
-
-fn clear(joined: &mut Object, path: &str) {
-    if path.starts_with("http") {
-        if let Some(Value::Array(entries)) = joined.get_mut("extension") {
-            entries.retain(|entry| entry.get("url").and_then(Value::as_str) != Some(path));
-            if entries.is_empty() {
-                joined.remove("extension");
-            }
-        }
-    } else if let Some(stem) = path.strip_suffix("[x]") {
-        joined.retain(|name, _| choice_stem(name) != Some(stem));
-    } else if let Some((element, code)) = path.split_once('=') {
-        if let Some(Value::Array(entries)) = joined.get_mut(element) {
-            entries.retain(|entry| role(entry) != Some(code));
-            if entries.is_empty() {
-                joined.remove(element);
-            }
-        }
-    } else if let Some((outer, inner)) = path.split_once('.') {
-        if let Some(Value::Object(object)) = joined.get_mut(outer) {
-            object.remove(inner);
-            if object.is_empty() {
-                joined.remove(outer);
-            }
-        }
-    } else {
-        joined.remove(path);
-        joined.remove(&format!("_{path}"));
-    }
-}
-
-/// The elements that exist once in several types, by the stem of their name.
-const CHOICES: &[&str] = &[
-    "value",
-    "effective",
-    "onset",
-    "abatement",
-    "deceased",
-    "multipleBirth",
-    "occurrence",
-    "collected",
-    "quantity",
-];
-
-fn choice_stem(name: &str) -> Option<&'static str> {
-    let name = name.strip_prefix('_').unwrap_or(name);
-    CHOICES
-        .iter()
-        .find(|stem| {
-            name.strip_prefix(**stem)
-                .is_some_and(|kind| kind.starts_with(|first: char| first.is_ascii_uppercase()))
-        })
-        .copied()
-}
-
-/// Removes an element's other types: a patient is not dead as a date and alive as a boolean.
-fn remove_choice(joined: &mut Object, name: &str) {
-    if let Some(stem) = choice_stem(name) {
-        joined.retain(|other, _| other == name || choice_stem(other) != Some(stem));
-    }
-}
-
-fn has_choice(object: &Object, name: &str) -> bool {
-    choice_stem(name).is_some_and(|stem| has_stem(object, stem))
-}
-
-fn has_stem(object: &Object, stem: &str) -> bool {
-    object.keys().any(|other| choice_stem(other) == Some(stem))
 }
 
 /// The stored time of the sender's state.

@@ -9,6 +9,7 @@
 )]
 
 mod corpus;
+mod events;
 mod facts_events;
 mod facts_values;
 mod golden;

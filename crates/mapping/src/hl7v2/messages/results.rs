@@ -10,9 +10,10 @@ use crate::hl7v2::context::Context;
 use crate::hl7v2::events::Family;
 use crate::hl7v2::messages::{adt, first, patient_groups};
 use crate::hl7v2::reader::Seg;
-use crate::hl7v2::segments::obx::{Around, Group};
+use crate::hl7v2::segments::obx::Around;
 use crate::hl7v2::segments::orc::OrderKeys;
 use crate::hl7v2::segments::pv1::VisitSegments;
+use crate::hl7v2::segments::ties::Group;
 use crate::hl7v2::segments::{obr, obx, orc, pid, pv1, spm};
 
 /// An OBX with its comments.

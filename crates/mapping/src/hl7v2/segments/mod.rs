@@ -15,3 +15,4 @@ pub(crate) mod pr1;
 pub(crate) mod pv1;
 pub(crate) mod rol;
 pub(crate) mod spm;
+pub(crate) mod ties;

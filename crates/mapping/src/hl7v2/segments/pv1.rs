@@ -168,7 +168,8 @@ struct Status {
 /// replaces what is known.
 fn status(context: &Context<'_, '_>, pv1: Seg<'_, '_>) -> Status {
     let is_preadmit = pv1.peek(2).as_deref() == Some("P");
-    let discharged = pv1.has(45);
+    // With a pending discharge PV1-45 is only expected.
+    let discharged = pv1.has(45) && context.event.code != "A16";
     match context.event.visit {
         Visit::Opens(_) if discharged => Status { code: "finished", is_guess: false },
         Visit::Opens(code) => Status { code, is_guess: false },
