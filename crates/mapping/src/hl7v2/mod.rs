@@ -1,7 +1,7 @@
 //! HL7 v2 to FHIR R4: patient administration (ADT), results (ORU, OUL) and orders that carry the same groups.
 //!
-//! [`map`] is the door. A message is read through a [reader](reader) that notes every piece it takes; segments have one
-//! file each, data types too; [`messages`] knows which segments belong together.
+//! [`map`] is the door. A message is read through a reader that notes every piece it takes; segments have one
+//! file each, data types too; `messages` knows which segments belong together.
 //!
 //! Where the official HL7 v2-to-FHIR tables and `mapping-facts` differ, the facts hold.
 
