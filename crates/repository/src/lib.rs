@@ -24,6 +24,7 @@ mod body;
 mod codec;
 mod committer;
 mod core;
+mod dangling;
 mod error;
 mod finding;
 mod gate;
@@ -42,6 +43,7 @@ mod verify;
 mod view;
 
 pub use access::{Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, Standing, WorkOut};
+pub use dangling::{Dangling, dangling};
 pub use error::{Error, ErrorKind, Result};
 pub use gate::Caller;
 pub use prepare::RESOURCE_BYTES_MAX;

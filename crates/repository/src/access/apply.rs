@@ -145,7 +145,11 @@ impl Access {
         let sketches: Vec<Sketch> = drafts.iter().map(Sketch::without_body).collect();
         let done = self.submit(view, position, drafts, Vec::new(), self.origin_of(source));
         let written = done.and_then(|done| {
-            sketches.into_iter().zip(done).map(|(sketch, done)| sketch.written(done)).collect::<Result<Vec<_>>>()
+            sketches
+                .into_iter()
+                .zip(done)
+                .map(|(sketch, done)| sketch.written(done))
+                .collect::<Result<Vec<_>>>()
         });
         self.applied(written, source)
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use storage::engine::FjallEngine;
+use storage::keys::TenantId;
 
 use crate::Common;
 use crate::failure::{During, Failure, Result};
@@ -14,7 +15,7 @@ use crate::root;
 /// What can be done with the index.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Build an index in memory from the log and compare; changes nothing
+    /// Build an index in memory from the log and compare, and count references that lead nowhere; changes nothing
     Verify,
     /// Throw the index away and build it anew from the log
     Rebuild,
@@ -40,8 +41,15 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
             Ok(())
         }
         Verb::Verify => {
-            let reports = repository::verify(log, base.engine()?, Arc::clone(&base.ring), &mut progress)
+            let engine = base.engine()?;
+            let (ring, same) = (Arc::clone(&base.ring), Arc::clone(&engine));
+            let reports = repository::verify(Arc::clone(&log), same, ring, &mut progress)
                 .during("the index could not be read")?;
+            let ring = Arc::clone(&base.ring);
+            let dangling = repository::dangling(log, engine, ring, TenantId::DEFAULT, &mut |read| {
+                bar.set_position(read)
+            })
+            .during("the index could not be read")?;
             bar.finish_and_clear();
             let rows: Vec<Vec<String>> = reports
                 .iter()
@@ -57,6 +65,15 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
                 })
                 .collect();
             output::table(&["space", "keys", "missing", "surplus", "different"], &rows);
+            let references: u64 = dangling.iter().map(|one| one.references).sum();
+            println!("{references} references to resources that are not there");
+            if references > 0 {
+                let rows: Vec<Vec<String>> = dangling
+                    .iter()
+                    .map(|one| vec![one.from.to_owned(), one.to.to_owned(), one.references.to_string()])
+                    .collect();
+                output::table(&["from", "to", "references"], &rows);
+            }
             if reports.iter().all(repository::SpaceReport::is_clean) {
                 return Ok(());
             }
