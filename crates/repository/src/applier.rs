@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::layout;
 use crate::numbers::Numbers;
 use crate::record::{Placeholder, Record};
-use crate::row::Row;
+use crate::row::{Head, Row};
 use crate::search::{self, Postings, SearchError, TermChange, Terms};
 use crate::types::Effect;
 use crate::view::{View, corrupt};
@@ -61,12 +61,12 @@ impl Applier {
         }
         let Record { operations, placeholders, time_ms, .. } = record;
         for (at, (operation, delta)) in operations.iter().zip(deltas).enumerate() {
-            let row = Row {
+            let row = Head {
                 version: operation.version,
                 seq,
                 time_ms: *time_ms,
                 deleted: operation.deleted,
-                sealed: operation.sealed.clone(),
+                sealed: &operation.sealed,
             };
             let (code, number) = (operation.type_code, operation.number);
             if let Some(old) = delta.old_row {

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use storage::engine::Batch;
 use storage::keys::{KeyId, TenantId};
@@ -41,6 +42,18 @@ pub(crate) struct Committer {
     started: u64,
 }
 
+/// When the committer ends, by a panic too, nobody may go on waiting for it.
+struct End(Arc<Inner>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.poison();
+        }
+        self.0.queue.abandon();
+    }
+}
+
 /// A transaction that passed its checks, with what it will be answered.
 struct Accepted {
     waiting: Waiting,
@@ -56,8 +69,12 @@ impl Committer {
 
     /// Commits runs until the queue is closed and empty.
     pub(crate) fn work(mut self) {
+        let _end = End(Arc::clone(&self.inner));
         while let Some(run) = self.inner.queue.take_run() {
+            let (started, count) = (Instant::now(), run.len());
             self.commit(run);
+            metrics::histogram!("repository_run_duration_seconds").record(started.elapsed().as_secs_f64());
+            metrics::counter!("repository_transactions_total").increment(count as u64);
         }
     }
 
@@ -152,7 +169,8 @@ impl Committer {
         }
         for draft in &mut transaction.drafts {
             if !draft.fresh && self.changed_since(view.tenant, draft.type_code, position) {
-                draft.read_base(&view)?;
+                let number = self.applier.numbers.get(&view, &draft.id_hash)?;
+                draft.refresh(&view, number)?;
             }
             draft.check()?;
         }

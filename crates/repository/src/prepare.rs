@@ -179,6 +179,15 @@ impl Draft {
         new && old
     }
 
+    /// Reads again what stands under the id, if that is another version than the one read before. `number` is the id's.
+    pub(crate) fn refresh(&mut self, view: &View, number: Option<u64>) -> Result<()> {
+        let version = match number {
+            Some(number) => view.version_of(self.type_code, number)?,
+            None => None,
+        };
+        if version == self.base.as_ref().map(|base| base.row.version) { Ok(()) } else { self.read_base(view) }
+    }
+
     /// The version that stands now, if the resource exists.
     pub(crate) fn live_version(&self) -> Option<u64> {
         self.base.as_ref().filter(|base| !base.row.deleted).map(|base| base.row.version)

@@ -70,6 +70,14 @@ impl Queue {
         self.room.notify_all();
     }
 
+    /// Closes the queue and drops what waits: each caller learns that no answer will come.
+    pub(crate) fn abandon(&self) {
+        self.close();
+        let mut lanes = self.lanes.lock();
+        lanes.small.clear();
+        lanes.large.clear();
+    }
+
     /// Waits for transactions and takes a run of them: from the front of a lane, as many as do not touch each other.
     /// `None` when the queue is closed and empty.
     pub(crate) fn take_run(&self) -> Option<Vec<Waiting>> {

@@ -22,13 +22,8 @@ pub(crate) struct Row {
 impl Row {
     /// The stored value.
     pub(crate) fn to_vec(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.sealed.len() + 24);
-        out.push(FORMAT << 1 | u8::from(self.deleted));
-        put_varint(&mut out, self.version);
-        put_varint(&mut out, self.seq);
-        put_varint(&mut out, self.time_ms.cast_unsigned());
-        out.extend_from_slice(&self.sealed);
-        out
+        let Self { version, seq, time_ms, deleted, ref sealed } = *self;
+        Head { version, seq, time_ms, deleted, sealed }.to_vec()
     }
 
     /// Reads a stored value.
@@ -60,6 +55,17 @@ pub(crate) struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
+    /// The stored value.
+    pub(crate) fn to_vec(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.sealed.len() + 24);
+        out.push(FORMAT << 1 | u8::from(self.deleted));
+        put_varint(&mut out, self.version);
+        put_varint(&mut out, self.seq);
+        put_varint(&mut out, self.time_ms.cast_unsigned());
+        out.extend_from_slice(self.sealed);
+        out
+    }
+
     /// Reads a stored value without copying.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);

@@ -13,7 +13,7 @@ use crate::codec::Reader;
 use crate::core::Core;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
-use crate::row::Row;
+use crate::row::{Head, Row};
 use crate::search::Codes;
 use crate::types::{Seen, Versioned};
 
@@ -58,6 +58,13 @@ impl View {
         let key = layout::current_key(self.tenant, type_code, number);
         let value = self.reader.get(layout::CURRENT, &key).map_err(engine)?;
         value.map(|value| Row::read(&value).map_err(corrupt)).transpose()
+    }
+
+    /// The version of the current row, without its body.
+    pub(crate) fn version_of(&self, type_code: u16, number: u64) -> Result<Option<u64>> {
+        let key = layout::current_key(self.tenant, type_code, number);
+        let value = self.reader.get(layout::CURRENT, &key).map_err(engine)?;
+        value.map(|value| Head::read(&value).map(|head| head.version).map_err(corrupt)).transpose()
     }
 
     /// The row of one version, superseded or current.
