@@ -1,4 +1,7 @@
 //! `ward serve`: FHIR by HTTPS and the channels, until a signal ends it.
+//!
+//! On stderr stand a line `channel NAME HOST:PORT` for each MLLP listener, with the port that it really has, and then, once
+//! everything accepts, `ready https://HOST:PORT`. Scripts wait for that one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,6 +49,9 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
         .during("the runtime did not start")?;
     runtime.block_on(async {
         let served = running.start().await?;
+        for (name, address) in &served.mllp {
+            eprintln!("channel {name} {address}");
+        }
         eprintln!("ready {}", served.url);
         ended().await?;
         served.stop().await;

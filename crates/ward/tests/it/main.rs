@@ -1,0 +1,24 @@
+//! The `ward` binary from outside: its command line, its sockets, its files, and what a `kill -9` leaves.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "tests may stop at the first surprise"
+)]
+
+mod support;
+
+mod canary;
+mod channels;
+mod command_line;
+mod configuration;
+mod crash;
+mod ingest;
+mod pages;
+mod refusals;
+mod rest;
+mod stop;
+mod tokens;
