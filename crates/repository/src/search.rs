@@ -83,7 +83,7 @@ pub(crate) struct SearchLimits {
     pub(crate) count_default: u32,
     /// Greatest page size.
     pub(crate) count_max: u32,
-    /// Index rows that may be read.
+    /// Work that may be done, in rows of a scan (about half a microsecond each; other reads count as several).
     pub(crate) steps_max: u64,
     /// Resource numbers that may be held for one clause.
     pub(crate) candidates_max: usize,
@@ -100,7 +100,7 @@ impl Default for SearchLimits {
         Self {
             count_default: 10,
             count_max: 1000,
-            steps_max: 2_000_000,
+            steps_max: 4_000_000,
             candidates_max: 500_000,
             texts_max: 100_000,
             included_max: 1000,
@@ -166,7 +166,7 @@ pub(crate) struct Search<'a> {
     pub(crate) now_ms: i64,
     /// The base URL of this server (without a slash at the end), so that absolute references to it are read as local.
     pub(crate) base: Option<&'a str>,
-    /// Index rows read so far; begins at zero.
+    /// Work done so far, as `steps_max` counts it; begins at zero.
     pub(crate) steps: Cell<u64>,
 }
 

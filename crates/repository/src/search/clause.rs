@@ -16,6 +16,13 @@ use crate::layout;
 /// Targets of a chain whose answers are kept.
 const CHAIN_SEEN_MAX: usize = 100_000;
 
+/// What a point read of a member record costs, in rows of a scan.
+const MEMBER_STEPS: u64 = 2;
+/// What a point read of a posting costs.
+const POSTING_STEPS: u64 = 6;
+/// What opening a scan costs.
+pub(crate) const SCAN_STEPS: u64 = 16;
+
 /// A compiled condition on the resources of one type.
 pub(crate) enum Clause {
     /// Holds for none.
@@ -87,7 +94,7 @@ impl Probe {
     /// The candidate's member record; `None` if there is no such resource (any more).
     pub(crate) fn header(&mut self, search: &Search<'_>) -> Result<Option<Header<'_>>, SearchError> {
         if self.record.is_none() {
-            search.spend(1)?;
+            search.spend(MEMBER_STEPS)?;
             let key = layout::member_key(search.tenant, self.type_code, self.number);
             self.record = Some(search.reader.get(layout::MEMBER, &key)?);
         }
@@ -110,7 +117,7 @@ impl Clause {
                 }
                 let mut key = Vec::with_capacity(64);
                 for prefix in prefixes {
-                    search.spend(1)?;
+                    search.spend(POSTING_STEPS)?;
                     key.clear();
                     key.extend_from_slice(prefix);
                     key.extend_from_slice(&probe.number.to_be_bytes());
@@ -257,7 +264,7 @@ impl Clause {
                     while let Some(number) = targets.next(search)? {
                         let prefix = reference_prefix(search, type_code, chain.parameter, number);
                         let mut sources = Stream::Term(search.term_scan(layout::POSTING, &prefix, 0));
-                        search.spend(4)?; // opening a scan costs more than a step
+                        search.spend(SCAN_STEPS)?;
                         while let Some(number) = sources.next(search)? {
                             numbers.push(number)?;
                         }
@@ -287,6 +294,7 @@ impl Clause {
     pub(crate) fn estimate(&self, search: &Search<'_>, type_code: u16, cap: u64) -> Result<u64, SearchError> {
         let mut count = 0;
         let mut add = |space: Space, range: KeyRange| -> Result<bool, SearchError> {
+            search.spend(SCAN_STEPS)?;
             let mut scan = search.reader.scan(space, range, Direction::Forward);
             while count < cap && next_key(search, &mut scan)?.is_some() {
                 count += 1;
@@ -402,7 +410,7 @@ fn quantity_holds(
                 return Ok(true);
             }
             for unit in &test.units {
-                search.spend(1)?;
+                search.spend(POSTING_STEPS)?;
                 let mut key =
                     search.posting_prefix(probe.type_code, parameter, &[&[kind::QUANTITY], unit, &code[..]]);
                 key.extend_from_slice(&probe.number.to_be_bytes());
@@ -471,7 +479,7 @@ impl Has {
         }
         let prefix = reference_prefix(search, self.source, self.parameter, number);
         let mut sources = Stream::Term(search.term_scan(layout::POSTING, &prefix, 0));
-        search.spend(4)?;
+        search.spend(SCAN_STEPS)?;
         while let Some(source) = sources.next(search)? {
             if search.all_hold(&self.clauses, &mut Probe::new(self.source, source))? {
                 return Ok(true);

@@ -9,7 +9,7 @@ use fhir::search::query::{Criterion, Modifier, Prefix, QueryValue, ReferenceValu
 use fhir::search::{Kind, Parameter, date, normalise};
 use storage::engine::{Direction, KeyRange};
 
-use super::clause::{Chain, Clause, Has, QuantityTest};
+use super::clause::{Chain, Clause, Has, QuantityTest, SCAN_STEPS};
 use super::codes::kind;
 use super::range::{DateTest, NumberTest};
 use super::{Rule, Search, SearchError, terms};
@@ -340,7 +340,7 @@ impl Search<'_> {
         let mut start = scope;
         let mut units = Vec::new();
         loop {
-            self.spend(4)?;
+            self.spend(SCAN_STEPS)?;
             let range = KeyRange { start, end: end.clone() };
             let Some(row) = self.reader.scan(layout::POSTING, range, Direction::Forward).next() else {
                 return Ok(units);

@@ -2,6 +2,7 @@
 
 use storage::engine::{Direction, KeyRange, Scan, Space};
 
+use super::clause::SCAN_STEPS;
 use super::{Search, SearchError};
 use crate::layout;
 
@@ -68,7 +69,7 @@ impl Search<'_> {
             few if few.len() <= MERGED_MAX => {
                 let mut heads = Vec::with_capacity(few.len());
                 for prefix in few {
-                    self.spend(1)?;
+                    self.spend(SCAN_STEPS)?;
                     let mut scan = self.term_scan(space, prefix, from);
                     heads.push((next_number(self, &mut scan)?, scan));
                 }
@@ -77,7 +78,7 @@ impl Search<'_> {
             many => {
                 let mut numbers = Gather::new(self);
                 for prefix in many {
-                    self.spend(1)?;
+                    self.spend(SCAN_STEPS)?;
                     let mut scan = self.term_scan(space, prefix, from);
                     while let Some(number) = next_number(self, &mut scan)? {
                         numbers.push(number)?;

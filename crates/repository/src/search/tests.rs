@@ -280,6 +280,65 @@ fn includes_add_what_is_referred_to_and_what_refers_once_and_only_if_it_may_be_f
     }
 }
 
+/// The ids on a page: matches, then includes in brackets.
+fn page(world: &World, kind: &str, pairs: &[(&str, &str)]) -> String {
+    let pairs: Vec<(String, String)> =
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let found = world.run(&World::query(kind, &pairs), &Bounds::everything()).unwrap();
+    let id = |found: &super::Found| {
+        let (key, _) = world.stored.iter().find(|(_, stored)| stored.number == found.number).unwrap();
+        key.1.clone()
+    };
+    let matches: Vec<String> = found.matches.iter().map(id).collect();
+    let mut included: Vec<String> = found.included.iter().map(id).collect();
+    included.sort();
+    format!("{} [{}] {:?}", matches.join(" "), included.join(" "), found.total.map(|total| total.value))
+}
+
+#[test]
+fn includes_go_on_where_asked_and_counts_come_alone() {
+    let mut world = World::new();
+    for text in [
+        r#"{"resourceType":"Organization","id":"top"}"#,
+        r#"{"resourceType":"Organization","id":"ward","partOf":{"reference":"Organization/top"}}"#,
+        r#"{"resourceType":"Practitioner","id":"doc"}"#,
+        r#"{"resourceType":"Patient","id":"pat","managingOrganization":{"reference":"Organization/ward"},
+            "generalPractitioner":[{"reference":"Practitioner/doc"},{"reference":"Practitioner/absent"}]}"#,
+        r#"{"resourceType":"Encounter","id":"enc","subject":{"reference":"Patient/pat"}}"#,
+        r#"{"resourceType":"Observation","id":"obs","subject":{"reference":"Patient/pat"},
+            "encounter":{"reference":"Encounter/enc"}}"#,
+    ] {
+        world.put(fhir::json::parse(text.as_bytes(), &fhir::json::Limits::default()).unwrap(), 1);
+    }
+    let check = |kind: &str, pairs: &[(&str, &str)], expected: &str| {
+        assert_eq!(page(&world, kind, pairs), expected, "{kind}? {pairs:?}");
+    };
+    let (subject, doctor) = (("_include", "Observation:subject"), "Patient:general-practitioner");
+    check("Observation", &[subject], "obs [pat] Some(1)");
+    check("Observation", &[subject, ("_include", doctor)], "obs [pat] Some(1)");
+    check("Observation", &[subject, ("_include:iterate", doctor)], "obs [doc pat] Some(1)");
+    check("Observation", &[("_include", "*")], "obs [enc pat] Some(1)");
+    check("Observation", &[("_include", "Observation:subject:Group")], "obs [] Some(1)");
+    check(
+        "Organization",
+        &[("_id", "ward"), ("_include:iterate", "Organization:partof")],
+        "ward [top] Some(1)",
+    );
+    check(
+        "Organization",
+        &[("_id", "top"), ("_revinclude:iterate", "Organization:partof")],
+        "top [ward] Some(1)",
+    );
+    check(
+        "Patient",
+        &[("_revinclude", "Observation:subject"), ("_revinclude", "Encounter:*")],
+        "pat [enc obs] Some(1)",
+    );
+    check("Organization", &[("_summary", "count")], " [] Some(2)");
+    check("Organization", &[("_count", "0")], " [] Some(2)");
+    check("Organization", &[("_count", "1")], "top [] None");
+}
+
 #[test]
 fn a_page_token_works_for_its_query_and_caller_only() {
     let (world, _) = world(1);
