@@ -18,7 +18,8 @@ use fhir::json::{Object, Value};
 use crate::hl7v2::fhir_range;
 use crate::intent::{Intent, Mode, SourceTime};
 use crate::json::{Build, extension};
-use elements::{clear, has_choice, has_stem, remove_choice};
+pub(crate) use elements::has_choice;
+use elements::{clear, has_stem, remove_choice};
 use lists::{deep, is_deep, is_joined, is_known, join_list, locations, participants, retained};
 
 const SYNC: &str = "http://hl7.org/fhir/StructureDefinition/lastSourceSync";

@@ -11,6 +11,7 @@ use crate::hl7v2::source::Source;
 use crate::hl7v2::types::time::Zones;
 use crate::intent::{Intent, Mode, SourceTime};
 use crate::json::push;
+use crate::resolve::has_choice;
 
 /// The state of mapping one message.
 pub(crate) struct Context<'r, 'm> {
@@ -129,7 +130,7 @@ impl<'r, 'm> Context<'r, 'm> {
 fn fill(target: &mut Value, from: Value) {
     if let (Value::Object(target), Value::Object(from)) = (target, from) {
         for (name, value) in from {
-            if !target.contains_key(&name) {
+            if !target.contains_key(&name) && !has_choice(target, &name) {
                 target.insert(name, value);
             }
         }

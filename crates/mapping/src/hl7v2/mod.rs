@@ -3,7 +3,7 @@
 //! [`map`] is the door. A message is read through a reader that notes every piece it takes; segments have one
 //! file each, data types too; `messages` knows which segments belong together.
 //!
-//! Where the official HL7 v2-to-FHIR tables and `mapping-facts` differ, the facts hold.
+//! Where the official HL7 v2-to-FHIR tables would lose or distort something, the tests named `fact_NN` say what holds instead.
 
 mod context;
 mod events;

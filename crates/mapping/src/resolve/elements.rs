@@ -65,7 +65,8 @@ pub(super) fn remove_choice(joined: &mut Object, name: &str) {
     }
 }
 
-pub(super) fn has_choice(object: &Object, name: &str) -> bool {
+/// Whether the element is there in another of its types.
+pub(crate) fn has_choice(object: &Object, name: &str) -> bool {
     choice_stem(name).is_some_and(|stem| has_stem(object, stem))
 }
 
