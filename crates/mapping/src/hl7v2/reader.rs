@@ -290,6 +290,18 @@ impl<'r, 'm> Node<'r, 'm> {
         self.part(number)?.peek()
     }
 
+    /// The first leaf of each part in one pass, empty where there is none; nothing is taken.
+    pub(crate) fn texts(&self) -> Vec<CompactString> {
+        let text = |value: Option<std::borrow::Cow<'_, str>>| {
+            value.map(|value| clean(value.trim())).unwrap_or_default()
+        };
+        match self.piece {
+            Piece::Repetition(repetition) => repetition.components().map(|part| text(part.value())).collect(),
+            Piece::Component(component) => component.subcomponents().map(|part| text(part.value())).collect(),
+            Piece::Sub(sub) => vec![text(sub.value())],
+        }
+    }
+
     /// Whether part `number` is valued.
     pub(crate) fn has(&self, number: u32) -> bool {
         self.part(number).is_some_and(|part| part.peek().is_some())

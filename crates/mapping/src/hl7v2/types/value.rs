@@ -149,20 +149,16 @@ fn range(node: &Node<'_, '_>, unit: &Unit) -> Option<Valued> {
 
 /// NA: a row of numbers. FHIR wants to know the time between two of them, which NA does not say.
 fn sampled(node: &Node<'_, '_>, unit: &Unit) -> Option<Valued> {
-    const SAMPLES_MAX: u32 = 10_000;
     let mut data = CompactString::default();
-    let mut count = 0;
-    for at in 1..=SAMPLES_MAX {
-        let Some(text) = node.peek_part(at) else { break };
+    for text in node.texts() {
+        // A gap or anything that is no number makes it a text.
         let number = quantity::number(&text)?;
-        if at > 1 {
+        if !data.is_empty() {
             data.push(' ');
         }
         data.push_str(number.as_str());
-        count = at;
     }
-    // A gap or a longer row stays text.
-    if count == 0 || node.has(count + 1) || node.has(count + 2) {
+    if data.is_empty() {
         return None;
     }
     node.take();
