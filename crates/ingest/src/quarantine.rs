@@ -13,7 +13,7 @@ use storage::log::{Log, LogError, ReadLimit, Seq};
 use storage::seal;
 
 /// Messages that may be in quarantine at a time; over it, channels refuse messages they cannot commit.
-pub const QUARANTINED_MAX: usize = 1_000_000;
+pub(crate) const QUARANTINED_MAX: usize = 1_000_000;
 
 const AAD: &[u8] = b"ward quarantine";
 
@@ -99,7 +99,7 @@ pub enum QuarantineError {
     /// The tenant's key is not to be had.
     #[error("the key of the list of quarantined messages is not to be had")]
     Key(#[from] storage::keys::KeyError),
-    /// [`QUARANTINED_MAX`] is reached.
+    /// The bound on messages in quarantine is reached.
     #[error("there are {QUARANTINED_MAX} messages in quarantine: look at them before more can be kept")]
     Full,
 }

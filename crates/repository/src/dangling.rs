@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 use fhir::json::Value;
-use storage::engine::{Direction, Engine, KeyRange, Reader as _};
+use storage::engine::{Direction, Engine, KeyRange};
 use storage::keys::{KeyRing, TenantId};
 use storage::log::Log;
 

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use fhir::json::Value;
 use fhir::outcome::{Issue, IssueType, Outcome};
 use http::{HeaderValue, StatusCode, header};
 use repository::{Error, ErrorKind, Versioned};
@@ -10,7 +9,7 @@ use repository::{Error, ErrorKind, Versioned};
 use crate::time;
 
 /// The media type of FHIR in JSON (R4 3.1.0.1.11).
-pub const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
 
 /// The HTTP status of a kind of error.
 #[must_use]
@@ -86,22 +85,16 @@ impl IntoResponse for Refusal {
 
 /// A FHIR JSON answer of finished bytes.
 #[must_use]
-pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
+pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
     response
 }
 
-/// A FHIR JSON answer of a value.
-#[must_use]
-pub fn value(status: StatusCode, body: &Value) -> Response {
-    json(status, body.to_vec())
-}
-
 /// An answer that shows one version of a resource, with `ETag` and `Last-Modified`.
 #[must_use]
-pub fn version(status: StatusCode, versioned: Versioned) -> Response {
+pub(crate) fn version(status: StatusCode, versioned: Versioned) -> Response {
     let (etag, modified) = (versioned.etag(), time::http_date(versioned.last_updated_ms));
     let mut response = json(status, versioned.body);
     set(&mut response, header::ETAG, &etag);

@@ -7,14 +7,14 @@ const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
 /// An IMF-fixdate such as `Sun, 06 Nov 1994 08:49:37 GMT`; times outside jiff's range show as 1970.
 #[must_use]
-pub fn http_date(time_ms: i64) -> String {
+pub(crate) fn http_date(time_ms: i64) -> String {
     let time = Timestamp::from_millisecond(time_ms).unwrap_or_default();
     time.strftime(HTTP_DATE).to_string()
 }
 
 /// Reads an HTTP date into milliseconds since 1970 UTC; `None` if it is none.
 #[must_use]
-pub fn parse_http_date(text: &str) -> Option<i64> {
+pub(crate) fn parse_http_date(text: &str) -> Option<i64> {
     // IMF-fixdate is what RFC 2822 allows with the obsolete zone name GMT.
     let parser = rfc2822::DateTimeParser::new();
     parser.parse_timestamp(text.trim()).ok().map(Timestamp::as_millisecond)
