@@ -105,11 +105,16 @@ impl Access {
         let mut guards = Vec::new();
         let mut placed = Vec::with_capacity(steps.len());
         let mut taken = HashSet::new();
+        let mut urls = HashSet::new();
         for step in steps {
             let reach = self
                 .caller
                 .decide(step.interaction(), Some(&step.resource_type))
                 .map_err(|error| error.within(step.index))?;
+            // Two entries of one fullUrl would make references to it mean either (R4 bdl-7).
+            if step.full_url.as_deref().is_some_and(|url| !urls.insert(url)) {
+                return Err(entry_issue(step.index, "two entries of the transaction have one fullUrl"));
+            }
             let one = self.place(&view, step, &mut guards).map_err(|error| error.within(step.index))?;
             let writes = !matches!(one.plan, Plan::Get | Plan::Nothing | Plan::Existing(_));
             if writes && !taken.insert((one.code, one.id.clone())) {

@@ -74,6 +74,9 @@ impl Access {
     ) -> Result<(Vec<Written>, Option<Place>, Option<u64>)> {
         let (number, current) = view.find(code, id)?.ok_or_else(Error::not_found)?;
         let total = current.version;
+        // Within a compartment some versions may be left out, and their number is nobody's business.
+        let told = (shown.reach == Reach::All).then_some(total);
+        let nothing = |entries: &[Written]| entries.is_empty() && shown.reach != Reach::All;
         let mut version = before.map_or(total, |(version, _)| version.saturating_sub(1));
         let mut entries = Vec::new();
         while version > 0 {
@@ -81,17 +84,23 @@ impl Access {
                 .row_of_version(code, number, version)?
                 .ok_or_else(|| corrupt("a version is missing between others"))?;
             if row.time_ms < since_ms {
-                return Ok((entries, None, Some(total)));
+                break;
             }
             if entries.len() == count {
-                return Ok((entries, Some((version + 1, 0)), Some(total)));
+                return Ok((entries, Some((version + 1, 0)), told));
             }
-            self.admit_past(shown, view, (code, number), &row)?;
+            if self.admit_past(shown, view, (code, number), &row).is_err() {
+                version -= 1;
+                continue;
+            }
             let created = version == 1 || self.was_deleted(view, code, number, version - 1)?;
             entries.push(entry(view, (code, number), &row, created)?);
             version -= 1;
         }
-        Ok((entries, None, Some(total)))
+        if nothing(&entries) {
+            return Err(Error::not_found());
+        }
+        Ok((entries, None, told))
     }
 
     fn was_deleted(&self, view: &View, code: u16, number: u64, version: u64) -> Result<bool> {

@@ -143,10 +143,17 @@ fn a_transaction_is_all_or_nothing() {
                 &entry("urn:uuid:2", "DELETE", "Patient", None),
             ],
         ),
+        bundle(
+            "transaction",
+            &[
+                &entry("urn:uuid:1", "PUT", "Patient/b", Some(&patient("b", "Beta"))),
+                &entry("urn:uuid:1", "PUT", "Patient/c", Some(&patient("c", "Gamma"))),
+            ],
+        ),
         bundle("batch", &[]),
     ];
     let kinds: Vec<String> = refused.into_iter().map(|bundle| kind(access.transaction(bundle))).collect();
-    assert_eq!(kinds, ["Unprocessable", "Invalid", "PreconditionFailed", "Invalid", "Invalid"]);
+    assert_eq!(kinds, ["Unprocessable", "Invalid", "PreconditionFailed", "Invalid", "Invalid", "Invalid"]);
     assert_eq!(hospital.store.position(), before, "one record a transaction, none for a refused one");
     assert_eq!(kind(access.read("Patient", "b")), "NotFound");
 }

@@ -163,6 +163,13 @@ fn scopes_decide_and_patients_see_their_own_record_only() {
     assert_eq!(kind(own.update("Observation", "oa", observation("oa", "b"), None)), "NotFound");
     assert_eq!(kind(own.delete("Observation", "ob", None)), "NotFound");
     assert!(own.update("Observation", "oc", observation("oc", "a"), None).is_ok());
+    own.delete("Observation", "oc", None).unwrap();
+    let history = |id: &str| {
+        let target = repository::HistoryTarget::Instance("Observation".into(), id.into());
+        own.history(&target, &repository::HistoryOptions::default())
+    };
+    assert_eq!(history("oc").unwrap().entries.len(), 1, "a deletion does not say whose it was");
+    assert_eq!(kind(history("ob")), "NotFound");
 
     let mut foreign = crate::fixture::caller("system/*.cruds");
     foreign.home = storage::keys::TenantId(2);
