@@ -1,6 +1,6 @@
 //! From intents and FHIR values to one atomic commit.
 
-use fhir::json::Value;
+use fhir::json::{Object, Value};
 use mapping::hl7v2::MapError;
 use mapping::{Intent, Resolution};
 use repository::{Access, Applied, Change, Effect, Error, ErrorKind, Expected, Source, Standing, Written};
@@ -41,15 +41,31 @@ pub(crate) fn intents(access: &Access, intents: &[Intent], origin: Origin<'_>) -
     let targets: Vec<_> = intents.iter().map(target).collect();
     let applied = access.apply_resolving(&targets, &origin.source(), &mut |standing| {
         let joined = intents.iter().zip(standing);
-        Ok(joined.filter_map(|(intent, standing)| change(intent, standing.as_ref())).collect())
+        Ok(joined
+            .filter_map(|(intent, standing)| change(intent, standing.as_ref(), origin.channel))
+            .collect())
     });
     applied.map(|applied| outcome(&applied)).map_err(|error| refused(&error))
 }
 
-fn change(intent: &Intent, standing: Option<&Standing>) -> Option<Change> {
+fn change(intent: &Intent, standing: Option<&Standing>, channel: &str) -> Option<Change> {
     match mapping::resolve(standing.map(|standing| &standing.value), intent) {
-        Resolution::Put(value) => Some(Change::Put { value, expected: Expected::Any }),
+        Resolution::Put(mut value) => {
+            set_source(&mut value, channel);
+            Some(Change::Put { value, expected: Expected::Any })
+        }
         _ => None,
+    }
+}
+
+/// `meta.source` names the channel that wrote a version last; only versions that say something new are written.
+fn set_source(value: &mut Value, channel: &str) {
+    let Some(resource) = value.as_object_mut() else { return };
+    if !resource.contains_key("meta") {
+        resource.insert("meta", Value::Object(Object::new()));
+    }
+    if let Some(meta) = resource.get_mut("meta").and_then(Value::as_object_mut) {
+        meta.insert("source", Value::from(format!("urn:ward:channel:{channel}").as_str()));
     }
 }
 

@@ -2,6 +2,13 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
+/// Prints a line on stdout; a reader that went away (`ward … | head`) ends the command in peace.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::output::line(format_args!($($text)*))
+    };
+}
+
 mod client;
 mod commands;
 mod config;

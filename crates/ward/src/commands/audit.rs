@@ -43,15 +43,15 @@ fn verify(base: &Base, format: Format) -> Result {
     let root = hex::encode(report.root);
     match format {
         Format::Json => {
-            println!(
+            say!(
                 "{}",
                 serde_json::json!({ "tree_size": report.tree_size, "root": root, "problems": report.problems.iter().map(ToString::to_string).collect::<Vec<_>>() })
             );
         }
         Format::Table => {
-            println!("tree size  {}", report.tree_size);
-            println!("root       {root}");
-            report.problems.iter().for_each(|problem| println!("problem    {problem}"));
+            say!("tree size  {}", report.tree_size);
+            say!("root       {root}");
+            report.problems.iter().for_each(|problem| say!("problem    {problem}"));
         }
     }
     if report.problems.is_empty() {
@@ -79,7 +79,7 @@ fn list(base: &Base, count: usize, format: Format) -> Result {
                 String::from_utf8_lossy(&event.to_fhir(&index.to_string()).to_vec()).into_owned()
             })
             .collect();
-        println!("[{}]", events.join(","));
+        say!("[{}]", events.join(","));
         return Ok(());
     }
     let rows: Vec<Vec<String>> = events

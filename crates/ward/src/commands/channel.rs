@@ -72,7 +72,7 @@ fn list(config: &Config, format: Format) -> Result {
             .iter()
             .map(|one| serde_json::json!({ "name": one.name, "kind": one.kind.word(), "listen": one.listen, "path": one.path }))
             .collect();
-        println!("{}", serde_json::Value::from(rows));
+        say!("{}", serde_json::Value::from(rows));
         return Ok(());
     }
     let rows: Vec<Vec<String>> = config
@@ -119,7 +119,7 @@ fn show(config: &Config, name: &str) -> Result {
 
 fn quarantine(entries: &[Quarantined], format: Format) {
     if format == Format::Json {
-        println!("{}", serde_json::json!(entries));
+        say!("{}", serde_json::json!(entries));
         return;
     }
     let rows: Vec<Vec<String>> = entries
@@ -161,7 +161,7 @@ fn replay(home: &Home, name: &str, all: bool, format: Format) -> Result {
     bar.finish_and_clear();
     let messages = committed + unchanged + quarantined + failed;
     if format == Format::Json {
-        println!(
+        say!(
             "{}",
             serde_json::json!({ "messages": messages, "committed": committed, "unchanged": unchanged, "quarantined": quarantined, "failed": failed })
         );

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     }
     let mapped =
         mapping::hl7v2::map(&parsed.message, &source).during(format!("`{name}` could not be mapped"))?;
-    println!("{}", mapping::bundle(&mapped).to_pretty());
+    say!("{}", mapping::bundle(&mapped).to_pretty());
     for problem in &parsed.problems {
         eprintln!("problem: {problem}");
     }

@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
 
 /// Runs the whole tour.
 pub(crate) fn run(arguments: &Arguments) -> Result {
-    super::serve::start_logs();
+    super::serve::start_logs("error");
     let place = Place::make(arguments)?;
     let base = Base::create(&place.data, &RootSource::KeyFile(place.key.clone()))?;
     tls::create_authority(&base)?;
@@ -69,15 +69,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         .during("the runtime did not start")?;
     runtime.block_on(async {
         let served = running.start().await?;
-        println!("Ward is up at {}", served.url);
-        println!("  data folder  {}", place.data.display());
-        println!("  root key     {}", place.key.display());
+        say!("Ward is up at {}", served.url);
+        say!("  data folder  {}", place.data.display());
+        say!("  root key     {}", place.key.display());
         let hospital = Hospital::new(arguments.seed, arguments.patients as usize);
         let tour = tour(&served, &hospital, &trust, &secret).await;
         if tour.is_ok() && !arguments.exit {
             show::how_to_go_on(&served, &secret, &place.data);
             let _ = tokio::signal::ctrl_c().await;
-            println!("\nstopping");
+            say!("\nstopping");
         }
         served.stop().await;
         tour
@@ -100,9 +100,10 @@ async fn tour(
         token: secret.to_owned(),
     };
     let counts = hospital.counts();
-    println!(
+    say!(
         "\nA synthetic hospital sends {} HL7 v2 messages (MLLP over TLS) and {} FHIR bundles (HTTPS)",
-        counts.messages, counts.bundles
+        counts.messages,
+        counts.bundles
     );
     let bar = output::bar(hospital.deliveries().len() as u64, "sending");
     let sent = feed::send(hospital.deliveries().to_vec(), &ways, &bar).await?;

@@ -35,12 +35,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         .map_err(|error| Failure::new(format!("the expression could not be evaluated: {error}")))?;
     let values: Vec<Value> = items.iter().map(shown).collect();
     match arguments.format {
-        Format::Json => println!("{}", String::from_utf8_lossy(&Value::from(values).to_vec())),
+        Format::Json => say!("{}", String::from_utf8_lossy(&Value::from(values).to_vec())),
         Format::Table => {
             for value in &values {
                 match value.as_str() {
-                    Some(text) => println!("{text}"),
-                    None => println!("{}", String::from_utf8_lossy(&value.to_vec())),
+                    Some(text) => say!("{text}"),
+                    None => say!("{}", String::from_utf8_lossy(&value.to_vec())),
                 }
             }
         }

@@ -37,7 +37,7 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
             let records = repository::rebuild(log, base.engine()?, Arc::clone(&base.ring), &mut progress)
                 .during("the index could not be built")?;
             bar.finish_and_clear();
-            println!("the index was built anew from {records} records");
+            say!("the index was built anew from {records} records");
             Ok(())
         }
         Verb::Verify => {
@@ -66,7 +66,7 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
                 .collect();
             output::table(&["space", "keys", "missing", "surplus", "different"], &rows);
             let references: u64 = dangling.iter().map(|one| one.references).sum();
-            println!("{references} references to resources that are not there");
+            say!("{references} references to resources that are not there");
             if references > 0 {
                 let rows: Vec<Vec<String>> = dangling
                     .iter()

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 
 /// Takes everything in, and ends with one summary.
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
-    super::serve::start_logs();
+    super::serve::start_logs("error");
     let started = Instant::now();
     let config = Config::read(&Config::path(&common.data, common.config.as_ref()))?;
     let base = Base::open(&common.data, &root::source(common)?)?;
@@ -75,7 +75,7 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
 
 fn summary(total: &Tally, seconds: f64, format: Format) {
     if format == Format::Json {
-        println!(
+        say!(
             "{}",
             serde_json::json!({
                 "files": total.files,

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use ingest::config::ChannelKind;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use server::tls::{Certificates, server_config};
 use server::{Edge, ListenLimits, RequestLimits};
 use tokio::net::TcpListener;
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
-    start_logs();
+    start_logs("warn");
     let mut config = Config::read(&Config::path(&common.data, common.config.as_ref()))?;
     if let Some(listen) = arguments.listen {
         config.https.listen = listen;
@@ -59,10 +59,10 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
     })
 }
 
-/// Logs to stderr: `WARD_LOG` sets the level (`info` without it), `WARD_LOG_FORMAT=json` the shape.
-pub(crate) fn start_logs() {
+/// Logs to stderr: `WARD_LOG` sets the level (`default` without it), `WARD_LOG_FORMAT=json` the shape.
+pub(crate) fn start_logs(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WARD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let json = std::env::var("WARD_LOG_FORMAT").is_ok_and(|format| format == "json");
     let _ = if json { builder.json().try_init() } else { builder.try_init() };
@@ -92,6 +92,8 @@ pub(crate) struct Served {
     pub(crate) mllp: Vec<(String, SocketAddr)>,
     /// The open parts.
     pub(crate) home: Home,
+    /// What `/metrics` shows.
+    pub(crate) metrics: Option<PrometheusHandle>,
     edge: Arc<Edge>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -122,7 +124,7 @@ impl Running {
             store: home.store.clone(),
             tokens: Arc::new(home.base.tokens()?),
             ingest: Some(Arc::clone(&home.ingest)),
-            metrics: recorder,
+            metrics: recorder.clone(),
             limits: RequestLimits { body_bytes_max: config.https.body_bytes_max, ..RequestLimits::default() },
             public_url: config.https.public_url.clone(),
         });
@@ -164,7 +166,7 @@ impl Running {
         edge.set_ready(true);
         let url = format!("https://{}", shown(address, &config.https.hosts));
         tell(&home.base, &url)?;
-        Ok(Served { url, mllp, home, edge, stop, tasks })
+        Ok(Served { url, mllp, home, metrics: recorder, edge, stop, tasks })
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
     let Verb::Check = verb;
     let path = Config::path(&common.data, common.config.as_ref());
     let config = Config::read(&path)?;
-    println!(
+    say!(
         "`{}` is right: HTTPS on {}, {} channels",
         path.display(),
         config.https.listen,

@@ -44,7 +44,7 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
     let base = Base::open(&common.data, &root::source(common)?)?;
     match verb {
         Verb::Create { scope, name, days } => {
-            println!("{}", create(&base, scope, name, *days)?.1);
+            say!("{}", create(&base, scope, name, *days)?.1);
             Ok(())
         }
         Verb::List { format } => list(&base, *format),
@@ -102,7 +102,7 @@ fn list(base: &Base, format: Format) -> Result {
                 })
             })
             .collect();
-        println!("{}", serde_json::Value::from(rows));
+        say!("{}", serde_json::Value::from(rows));
         return Ok(());
     }
     let rows: Vec<Vec<String>> = records

@@ -30,16 +30,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         wrong += usize::from(!issues.is_empty());
         match arguments.format {
             Format::Json => outcomes.push(Outcome { issues }.to_json()),
-            Format::Table if issues.is_empty() => println!("{}: valid", path.display()),
+            Format::Table if issues.is_empty() => say!("{}: valid", path.display()),
             Format::Table => {
                 for issue in &issues {
-                    println!("{}: {}: {}", path.display(), issue.expression.join(", "), issue.details);
+                    say!("{}: {}: {}", path.display(), issue.expression.join(", "), issue.details);
                 }
             }
         }
     }
     if arguments.format == Format::Json {
-        println!("{}", String::from_utf8_lossy(&Value::from(outcomes).to_vec()));
+        say!("{}", String::from_utf8_lossy(&Value::from(outcomes).to_vec()));
     }
     if wrong > 0 {
         return Err(Failure::new(format!("{wrong} of {} files are not valid R4", arguments.files.len())));

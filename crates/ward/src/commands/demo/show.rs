@@ -38,18 +38,44 @@ pub(crate) fn sent(sent: &Sent, served: &Served) {
         .collect();
     output::table(&["feed", "answer", "messages"], &rows);
     let total: u64 = sent.answers.values().sum();
-    println!(
+    say!(
         "{total} sent and answered in {:.1} s, each answer after its message was durable",
         sent.took.as_secs_f64()
     );
+    say!("\nWhat became of the HL7 v2 messages:");
+    let rows: Vec<Vec<String>> = outcomes(served)
+        .into_iter()
+        .map(|((channel, outcome), count)| vec![channel, outcome, count.to_string()])
+        .collect();
+    output::table(&["channel", "outcome", "messages"], &rows);
     let mut causes: BTreeMap<(String, String), u64> = BTreeMap::new();
     for entry in served.home.ingest.quarantined(None) {
         *causes.entry((entry.channel, entry.reason.text)).or_default() += 1;
     }
-    println!("\nIn quarantine (kept, not committed):");
+    say!("\nIn quarantine (kept, not committed):");
     let rows: Vec<Vec<String>> =
         causes.into_iter().map(|((channel, text), count)| vec![channel, count.to_string(), text]).collect();
     output::table(&["channel", "messages", "reason"], &rows);
+}
+
+/// Messages by channel and outcome, as `/metrics` tells them.
+fn outcomes(served: &Served) -> BTreeMap<(String, String), u64> {
+    let text = served
+        .metrics
+        .as_ref()
+        .map(metrics_exporter_prometheus::PrometheusHandle::render)
+        .unwrap_or_default();
+    let label = |line: &str, name: &str| {
+        let (_, rest) = line.split_once(&format!("{name}=\""))?;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
+    };
+    text.lines()
+        .filter(|line| line.starts_with("ingest_messages_total{"))
+        .filter_map(|line| {
+            let count = line.rsplit(' ').next()?.parse().ok()?;
+            Some(((label(line, "channel")?, label(line, "outcome")?), count))
+        })
+        .collect()
 }
 
 fn meaning(answer: &str) -> String {
@@ -66,7 +92,7 @@ fn meaning(answer: &str) -> String {
 
 /// One person's record, gathered from the feeds by the hospital's number.
 pub(crate) async fn record(client: &mut Client, person: &Showcase) -> Result {
-    println!("\nOne person's record, found by the hospital's number {}:", person.mrn);
+    say!("\nOne person's record, found by the hospital's number {}:", person.mrn);
     let identifier = encode(&format!("{}|{}", person.system, person.mrn));
     let found = get(client, &format!("Patient?identifier={identifier}")).await?;
     let mut rows = Vec::new();
@@ -125,7 +151,7 @@ fn about(resource: &Value) -> String {
 
 /// Three searches with their answers.
 pub(crate) async fn searches(client: &mut Client, person: &Showcase) -> Result {
-    println!("\nThree searches:");
+    say!("\nThree searches:");
     let searches = [
         format!("Patient?family={}&_summary=count", encode(&person.family)),
         format!(
@@ -143,7 +169,7 @@ pub(crate) async fn searches(client: &mut Client, person: &Showcase) -> Result {
             .get("total")
             .and_then(Value::as_i64)
             .map_or_else(|| "?".to_owned(), |total| total.to_string());
-        println!("  GET /fhir/{search}\n    {total} in all");
+        say!("  GET /fhir/{}\n    {total} in all", search.replace("%2F", "/").replace("%7C", "|"));
         for resource in resources(&page) {
             let value = resource.get("valueQuantity").map(|quantity| {
                 let number = quantity
@@ -154,7 +180,7 @@ pub(crate) async fn searches(client: &mut Client, person: &Showcase) -> Result {
                 format!("{number} {}", text(quantity, "unit"))
             });
             let when = text(resource, "effectiveDateTime");
-            println!(
+            say!(
                 "    {} {when} {} {}",
                 text(resource, "resourceType"),
                 about(resource),
@@ -172,29 +198,29 @@ pub(crate) fn audit(served: &Served) -> Result {
     if let Some(problem) = report.problems.first() {
         return Err(Failure::new(format!("the audit log does not verify: {problem}")));
     }
-    println!("\nThe audit log verifies: {} events, root {}", report.tree_size, hex::encode(report.root));
+    say!("\nThe audit log verifies: {} events, root {}", report.tree_size, hex::encode(report.root));
     Ok(())
 }
 
 /// What a visitor can do next.
 pub(crate) fn how_to_go_on(served: &Served, secret: &str, data: &Path) {
     let authority = data.join("tls").join("ca.crt");
-    println!("\nGo on (Ctrl-C ends it):");
-    println!("  export TOKEN={secret}");
-    println!("  curl --cacert {} {}/fhir/metadata", authority.display(), served.url);
+    say!("\nGo on (Ctrl-C ends it):");
+    say!("  export TOKEN={secret}");
+    say!("  curl --cacert {} {}/fhir/metadata", authority.display(), served.url);
     for path in [
         "Patient?_count=2",
         "Observation?code=http://loinc.org|2345-7&_sort=-date",
         "Encounter?_include=Encounter:subject",
     ] {
-        println!(
+        say!(
             "  curl --cacert {} -H \"Authorization: Bearer $TOKEN\" '{}/fhir/{path}'",
             authority.display(),
             served.url
         );
     }
     for (channel, address) in &served.mllp {
-        println!("  MLLP over TLS, channel `{channel}`: {address}");
+        say!("  MLLP over TLS, channel `{channel}`: {address}");
     }
 }
 
