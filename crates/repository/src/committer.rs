@@ -273,7 +273,11 @@ impl Committer {
         let general = KeyId::general(TenantId(view.tenant));
         let prepared = match (&draft.content, &draft.base) {
             (Content::Put(prepared), _) => prepared,
-            (Content::Delete, Some(base)) => return seal::key_id(&base.row.sealed).map_err(engine),
+            (Content::Delete, Some(base)) => {
+                let key = seal::key_id(&base.row.sealed).map_err(engine)?;
+                // What was erased can still be deleted; its tombstone holds nothing but the id.
+                return Ok(if self.inner.core.ring.data_key(key).is_ok() { key } else { general });
+            }
             (Content::Delete, None) => return Ok(general),
         };
         let Some(first) = prepared.patients.first() else { return Ok(general) };

@@ -1,6 +1,5 @@
 //! The store: opened from its parts, it replays the tail of the log, runs the committer, and hands out `Access`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -47,13 +46,11 @@ pub struct Options {
     pub validate: bool,
     /// The base URL that absolute references to our own resources begin with, without a slash at the end.
     pub base_url: Option<String>,
-    /// Folder for temporary files; unused for now.
-    pub scratch: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { validate: true, base_url: None, scratch: None }
+        Self { validate: true, base_url: None }
     }
 }
 

@@ -201,3 +201,24 @@ fn a_search_finds_what_was_written_and_not_what_was_deleted() {
     access.delete("Patient", "a", None).unwrap();
     assert_eq!(found("Patient", &[("name", "gam")]), [""; 0]);
 }
+
+#[test]
+fn an_erased_patient_is_gone_while_the_store_goes_on() {
+    let hospital = hospital();
+    let access = hospital.access();
+    access.update("Patient", "a", patient("a", "Alpha"), None).unwrap();
+    access.update("Patient", "b", patient("b", "Beta"), None).unwrap();
+    access.update("Observation", "oa", observation("oa", "a"), None).unwrap();
+    // The first key of a tenant was made for its first patient.
+    let first = storage::keys::KeyId(storage::keys::KeyId::general(storage::keys::TenantId::DEFAULT).0 + 1);
+    hospital.parts.ring.shred(first).unwrap();
+    assert_eq!(kind(access.read("Patient", "a")), "Gone");
+    assert_eq!(kind(access.read("Observation", "oa")), "Gone");
+    assert!(access.read("Patient", "b").is_ok());
+    assert_eq!(access.delete("Observation", "oa", None).unwrap().effect, Effect::Deleted);
+    // The patient comes again: a new version under a new key.
+    let again = access.update("Patient", "a", patient("a", "Alpha"), None).unwrap();
+    assert_eq!(again.versioned.version, 2);
+    assert!(access.read("Patient", "a").is_ok());
+    assert!(hospital.store.takes_writes());
+}
