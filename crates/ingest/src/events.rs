@@ -4,6 +4,14 @@ use std::time::Duration;
 
 use crate::outcome::Outcome;
 
+/// Name, kind, labels and meaning of each.
+pub const METRICS: &[[&str; 4]] = &[
+    ["ingest_messages_total", "counter", "channel, outcome", "Messages dealt with."],
+    ["ingest_bytes_total", "counter", "channel", "Bytes of these messages."],
+    ["ingest_message_seconds", "histogram", "channel", "Time from a whole message to its acknowledgement."],
+    ["ingest_connections", "gauge", "channel", "Open MLLP connections."],
+];
+
 /// One message was dealt with.
 pub(crate) fn received(channel: &str, outcome: &Outcome, bytes: usize, took: Duration) {
     let channel = channel.to_owned();

@@ -17,6 +17,7 @@ mod outcome;
 mod pipeline;
 mod quarantine;
 
+pub use events::METRICS;
 pub use outcome::Outcome;
 pub use pipeline::{Channel, Ingest, IngestParts, Received, ReplayError};
 pub use quarantine::{Cause, Quarantine, QuarantineError, Quarantined, Reason};

@@ -2,6 +2,19 @@
 
 use std::time::Duration;
 
+/// Name, kind, labels and meaning of each.
+pub const METRICS: &[[&str; 4]] = &[
+    ["audit_rows_total", "counter", "", "Audit rows that are on disk for good."],
+    ["audit_sync_seconds", "histogram", "", "Time of one fsync of audit rows."],
+    [
+        "audit_sync_failures_total",
+        "counter",
+        "",
+        "Failed fsyncs of audit rows; after one nothing is recorded.",
+    ],
+    ["token_refusals_total", "counter", "reason", "Tokens that were refused."],
+];
+
 /// Rows that were synced.
 pub(crate) fn audit_rows_synced(rows: u64) {
     metrics::counter!("audit_rows_total").increment(rows);

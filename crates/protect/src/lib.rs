@@ -15,3 +15,5 @@ pub mod audit;
 mod events;
 pub mod phi;
 pub mod token;
+
+pub use events::METRICS;

@@ -17,6 +17,7 @@ use storage::seal::{self, Sealed};
 
 use crate::applier::{Applier, Delta, Mode};
 use crate::error::{Error, ErrorKind, Result, Signal};
+use crate::events;
 use crate::layout;
 use crate::prepare::{Answer, Content, Done, Draft, Transaction};
 use crate::queue::Waiting;
@@ -73,8 +74,7 @@ impl Committer {
         while let Some(run) = self.inner.queue.take_run() {
             let (started, count) = (Instant::now(), run.len());
             self.commit(run);
-            metrics::histogram!("repository_run_duration_seconds").record(started.elapsed().as_secs_f64());
-            metrics::counter!("repository_transactions_total").increment(count as u64);
+            events::run(count, started.elapsed());
         }
     }
 

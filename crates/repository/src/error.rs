@@ -33,6 +33,42 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All of them, for the documentation.
+    pub const ALL: &'static [Self] = &[
+        Self::Invalid,
+        Self::Denied,
+        Self::NotFound,
+        Self::Gone,
+        Self::Conflict,
+        Self::PreconditionFailed,
+        Self::MultipleMatches,
+        Self::Unprocessable,
+        Self::TooCostly,
+        Self::Unavailable,
+        Self::Corrupt,
+        Self::Internal,
+    ];
+
+    /// What happened and what the caller should do, for the documentation.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Invalid => "The request is malformed: correct it.",
+            Self::Denied => "The token's scopes do not allow it: ask for a token that does.",
+            Self::NotFound => "There is no such thing, or the caller may not know of it.",
+            Self::Gone => "The resource was deleted; its history can still be read.",
+            Self::Conflict => "Another writer was first, or others refer to it: read again and retry.",
+            Self::PreconditionFailed => "`If-Match` or another condition does not hold: read again.",
+            Self::MultipleMatches => {
+                "The criteria of a conditional step meet several resources: narrow them."
+            }
+            Self::Unprocessable => "The resource breaks a rule of its type: each issue names its place.",
+            Self::TooCostly => "A named limit is exceeded: ask for less at a time.",
+            Self::Unavailable => "The store takes no writes, or is too busy: try again later.",
+            Self::Corrupt => "Stored data does not check: `ward index verify`, then restore.",
+            Self::Internal => "A defect of Ward: report it with what the log says.",
+        }
+    }
+
     /// The type of the `OperationOutcome` issue for this kind.
     pub fn issue_type(self) -> IssueType {
         match self {

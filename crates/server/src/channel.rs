@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use fhir::outcome::IssueType;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::edge::Edge;
+use crate::faults;
 use crate::reply::Refusal;
 
 /// Takes one message for a channel of kind `https` and answers with its acknowledgements, or, for `Accept:
@@ -36,9 +36,5 @@ pub(crate) async fn receive(
 }
 
 fn missing() -> Refusal {
-    Refusal::new(
-        StatusCode::NOT_FOUND,
-        IssueType::NotFound,
-        "no channel of this name takes messages by HTTPS",
-    )
+    Refusal::new(faults::UNKNOWN_PATH, "no channel of this name takes messages by HTTPS")
 }

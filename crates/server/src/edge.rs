@@ -7,8 +7,7 @@ use std::time::{Duration, SystemTime};
 use axum::body::Body;
 use bytes::Bytes;
 use fhir::json::{self, Value};
-use fhir::outcome::IssueType;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Limited};
 use metrics_exporter_prometheus::PrometheusHandle;
 use protect::access::Purpose;
@@ -16,6 +15,7 @@ use protect::token::TokenStore;
 use repository::{Access, Caller, Store};
 use tokio::sync::Semaphore;
 
+use crate::faults;
 use crate::limits::RequestLimits;
 use crate::reply::Refusal;
 
@@ -154,14 +154,12 @@ impl Edge {
         match whole.await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                IssueType::TooLong,
+                faults::BODY_LONG,
                 format!("the body is over {} bytes", self.limits.body_bytes_max),
             )),
             Ok(Err(_)) => Err(Refusal::invalid("the body ended early or its content coding is broken")),
             Err(_) => Err(Refusal::new(
-                StatusCode::REQUEST_TIMEOUT,
-                IssueType::Timeout,
+                faults::BODY_SLOW,
                 format!("the body did not arrive within {} ms", self.limits.body_ms_max),
             )),
         }
@@ -170,24 +168,15 @@ impl Edge {
     /// Parses a body as JSON, within its bounds; the error says line and column.
     pub(crate) fn parse(&self, bytes: &[u8]) -> Result<Value, Refusal> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(Refusal::new(
-                StatusCode::BAD_REQUEST,
-                IssueType::Required,
-                "the body is empty; send a resource as JSON",
-            ));
+            return Err(Refusal::new(faults::EMPTY, "the body is empty; send a resource as JSON"));
         }
         let limits = json::Limits {
             bytes_max: self.limits.body_bytes_max,
             depth_max: self.limits.depth_max,
             nodes_max: self.limits.nodes_max,
         };
-        json::parse(bytes, &limits).map_err(|error| {
-            Refusal::new(
-                StatusCode::BAD_REQUEST,
-                IssueType::Structure,
-                format!("the body is not JSON: {error}"),
-            )
-        })
+        json::parse(bytes, &limits)
+            .map_err(|error| Refusal::new(faults::NOT_JSON, format!("the body is not JSON: {error}")))
     }
 
     /// Runs work of the store on a thread that may block, within the bound of busy requests.
@@ -199,21 +188,13 @@ impl Edge {
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let Ok(_slot) = Arc::clone(&self.busy).try_acquire_owned() else {
-            return Err(Refusal::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                IssueType::Throttled,
-                "too many requests are at work; come again",
-            ));
+            return Err(Refusal::new(faults::BUSY, "too many requests are at work; come again"));
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,
             Err(_) => {
                 tracing::error!("a request panicked");
-                Err(Refusal::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    IssueType::Exception,
-                    "an internal error; it has been logged",
-                ))
+                Err(Refusal::new(faults::BROKEN, "an internal error; it has been logged"))
             }
         }
     }

@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
+/// Name, kind, labels and meaning of each.
+pub const METRICS: &[[&str; 4]] = &[
+    ["http_requests_total", "counter", "method, route, status", "Requests answered."],
+    ["http_request_seconds", "histogram", "method, route", "Time from a request's head to its answer's."],
+];
+
 /// One request was answered.
 pub(crate) fn request(method: &Method, route: &str, status: StatusCode, took: Duration) {
     let method = match *method {

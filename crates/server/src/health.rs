@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use fhir::outcome::IssueType;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::edge::Edge;
+use crate::faults;
 use crate::reply::Refusal;
 
 /// 200 while the process runs.
@@ -27,8 +27,6 @@ pub(crate) async fn readyz(State(edge): State<Arc<Edge>>) -> (StatusCode, &'stat
 /// The metrics in Prometheus' text format, for callers with a token: counts tell about a hospital too.
 pub(crate) async fn metrics(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Result<Response, Refusal> {
     edge.caller(&headers)?;
-    let text = edge
-        .metrics()
-        .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, IssueType::NotFound, "no metrics are kept"))?;
+    let text = edge.metrics().ok_or_else(|| Refusal::new(faults::UNKNOWN_PATH, "no metrics are kept"))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

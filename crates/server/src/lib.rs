@@ -6,6 +6,7 @@
 mod channel;
 mod edge;
 mod events;
+mod faults;
 mod health;
 mod limits;
 mod listen;
@@ -16,6 +17,8 @@ mod time;
 pub mod tls;
 
 pub use edge::{Edge, Parts};
+pub use events::METRICS;
+pub use faults::{FAULTS, Fault};
 pub use limits::RequestLimits;
 pub use listen::{ListenLimits, serve};
 pub use reply::{Refusal, status};

@@ -2,10 +2,11 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use fhir::outcome::{Issue, IssueType, Outcome};
+use fhir::outcome::{Issue, Outcome};
 use http::{HeaderValue, StatusCode, header};
 use repository::{Error, ErrorKind, Versioned};
 
+use crate::faults::{self, Fault};
 use crate::time;
 
 /// The media type of FHIR in JSON (R4 3.1.0.1.11).
@@ -37,26 +38,24 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with one issue: a code of the value set issue-type, and `details` for a person.
-    pub fn new(status: StatusCode, code: IssueType, details: impl Into<String>) -> Self {
-        Self { status, outcome: Outcome { issues: vec![Issue::error(code, details)] }, challenge: false }
+    /// A refusal with one issue: `details` are for a person.
+    pub(crate) fn new(fault: &Fault, details: impl Into<String>) -> Self {
+        Self { status: fault.status, outcome: Outcome::error(fault.code, details), challenge: false }
     }
 
     /// The request is malformed.
-    pub fn invalid(details: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, IssueType::Invalid, details)
+    pub(crate) fn invalid(details: impl Into<String>) -> Self {
+        Self::new(faults::MALFORMED, details)
     }
 
     /// A refusal with the issues that a check found.
-    #[must_use]
-    pub fn with_issues(status: StatusCode, issues: Vec<Issue>) -> Self {
+    pub(crate) fn with_issues(status: StatusCode, issues: Vec<Issue>) -> Self {
         Self { status, outcome: Outcome { issues }, challenge: false }
     }
 
     /// Nobody has shown who asks (401 with a challenge, RFC 6750).
-    #[must_use]
-    pub fn login(details: &'static str) -> Self {
-        Self { challenge: true, ..Self::new(StatusCode::UNAUTHORIZED, IssueType::Login, details) }
+    pub(crate) fn login(details: &'static str) -> Self {
+        Self { challenge: true, ..Self::new(faults::LOGIN, details) }
     }
 }
 

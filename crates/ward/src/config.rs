@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use ingest::config::ChannelConfig;
+use ingest::config::{self, ChannelConfig, Key};
 use serde::Deserialize;
 
 use crate::failure::{Failure, Result};
@@ -45,6 +45,50 @@ listen = "127.0.0.1:2575"
 name = "post"
 kind = "https"
 "#;
+
+/// Every table of the file with its keys, for the documentation.
+pub(crate) const TABLES: &[(&str, &[Key])] =
+    &[("[https]", HTTPS), ("[audit]", AUDIT), ("[[channel]]", config::KEYS)];
+
+const HTTPS: &[Key] = &[
+    Key {
+        name: "listen",
+        kind: "`HOST:PORT`",
+        default: Some("\"127.0.0.1:8443\""),
+        meaning: "Where FHIR, health, metrics and `https` channels are served. Port 0 picks a free one.",
+    },
+    Key {
+        name: "hosts",
+        kind: "list of names and addresses",
+        default: Some("[\"localhost\", \"127.0.0.1\"]"),
+        meaning: "The names and addresses in the certificate.",
+    },
+    Key {
+        name: "public_url",
+        kind: "URL",
+        default: None,
+        meaning: "The base of links in answers, such as `https://ward.example.org`. Without it the request's host.",
+    },
+    Key {
+        name: "body_bytes_max",
+        kind: "bytes",
+        default: Some("67108864"),
+        meaning: "The longest body of a request, after any compression is undone; also the longest message of `ward ingest`.",
+    },
+    Key {
+        name: "connections_max",
+        kind: "count",
+        default: Some("4096"),
+        meaning: "Connections at a time; more wait.",
+    },
+];
+
+const AUDIT: &[Key] = &[Key {
+    name: "strict",
+    kind: "boolean",
+    default: Some("false"),
+    meaning: "`true`: an answer waits until its audit event is on disk. `false`: the event is at most 100 ms behind.",
+}];
 
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -155,6 +199,38 @@ mod tests {
         let problem = Config::parse("[https]\nlisten = \"127.0.0.1:0\"\nport = 1\n").unwrap_err();
         assert!(problem.starts_with("line 3, column 1"), "{problem}");
         assert!(problem.contains("port"), "{problem}");
+    }
+
+    /// The names that the types take, as their own refusal of an unknown key lists them.
+    fn taken(table: &str) -> Vec<String> {
+        let problem = Config::parse(&format!("{table}\nno-such-key = 1\n")).unwrap_err();
+        let list = problem.split("expected").nth(1).expect("the refusal lists the known keys");
+        list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_documented_keys_are_those_of_the_types() {
+        for (table, keys) in TABLES {
+            let documented: Vec<&str> = keys.iter().map(|key| key.name).collect();
+            assert_eq!(taken(table), documented, "{table}");
+        }
+        let tables: Vec<&str> = TABLES.iter().map(|(table, _)| table.trim_matches(['[', ']'])).collect();
+        assert_eq!(taken(""), tables);
+    }
+
+    #[test]
+    fn the_documented_defaults_are_those_of_the_types() {
+        for (table, keys) in TABLES {
+            let needed = match *table {
+                "[[channel]]" => "name = \"a\"\nkind = \"https\"\n",
+                _ => "",
+            };
+            let lines = |key: &Key| key.default.map(|value| format!("{} = {value}\n", key.name));
+            let written: String = keys.iter().filter_map(lines).collect();
+            let explicit = Config::parse(&format!("{table}\n{needed}{written}")).unwrap();
+            let implicit = Config::parse(&format!("{table}\n{needed}")).unwrap();
+            assert_eq!(format!("{explicit:?}"), format!("{implicit:?}"), "{table}");
+        }
     }
 
     #[test]

@@ -25,13 +25,13 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, channel, convert, demo, fhirpath, index, ingest, init, serve, settings, token, validate,
+    audit, channel, convert, demo, fhirpath, index, ingest, init, reference, serve, settings, token, validate,
 };
 use crate::failure::{Failure, Result};
 
 /// Ward keeps a health system's data and lets people use it safely.
 #[derive(Debug, Parser)]
-#[command(name = "ward", version, about, max_term_width = 110)]
+#[command(name = "ward", version, max_term_width = 110)]
 struct Cli {
     #[command(flatten)]
     common: Common,
@@ -43,13 +43,20 @@ struct Cli {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
     /// The data folder.
-    #[arg(long, global = true, env = "WARD_DATA", default_value = "ward-data", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "WARD_DATA",
+        hide_env_values = true,
+        default_value = "ward-data",
+        value_name = "DIR"
+    )]
     pub(crate) data: PathBuf,
     /// The root key's file, outside the data folder. Without it, `WARD_PASSPHRASE` or the terminal gives the passphrase.
-    #[arg(long, global = true, env = "WARD_KEY_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "WARD_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
     /// The configuration; `ward.toml` in the data folder without it.
-    #[arg(long, global = true, env = "WARD_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "WARD_CONFIG", hide_env_values = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
 
@@ -84,6 +91,9 @@ enum Command {
     /// Verify the index against the log, or build it anew
     #[command(subcommand)]
     Index(index::Verb),
+    /// Print a page of the reference documentation, as Markdown
+    #[command(hide = true)]
+    Reference(reference::Arguments),
     /// Commands of later versions end here.
     #[command(external_subcommand)]
     Other(Vec<String>),
@@ -118,6 +128,7 @@ fn run(cli: Cli) -> Result {
         Command::Token(verb) => token::run(common, &verb),
         Command::Audit(verb) => audit::run(common, &verb),
         Command::Index(verb) => index::run(common, &verb),
+        Command::Reference(arguments) => reference::run(&arguments),
         Command::Other(words) => other(&words),
     }
 }

@@ -42,6 +42,12 @@ impl Kind {
         }
     }
 
+    /// Whether parameters of this kind can be searched for; the others are refused by name.
+    #[must_use]
+    pub const fn is_offered(self) -> bool {
+        !matches!(self, Self::Composite | Self::Special)
+    }
+
     /// Reads the standard's code of a kind; `None` for an unknown one.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {

@@ -108,9 +108,9 @@ fn resource(name: &'static str) -> Value {
     if !includes.is_empty() {
         members.push(("searchInclude", Value::from(includes)));
     }
-    let offered =
-        parameters.iter().filter(|parameter| !matches!(parameter.kind, Kind::Special | Kind::Composite));
-    let offered: Vec<Value> = offered
+    let offered: Vec<Value> = parameters
+        .iter()
+        .filter(|parameter| parameter.kind.is_offered())
         .map(|parameter| {
             object([("name", Value::from(parameter.code)), ("type", Value::from(parameter.kind.code()))])
         })

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use fhir::outcome::IssueType;
 
 use crate::edge::Edge;
+use crate::faults;
 use crate::reply::Refusal;
 
 /// The routes under `/fhir`.
@@ -47,17 +47,12 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
 }
 
 async fn unknown() -> Refusal {
-    Refusal::new(
-        http::StatusCode::NOT_FOUND,
-        IssueType::NotFound,
-        "there is nothing at this path; `/fhir/metadata` says what there is",
-    )
+    Refusal::new(faults::UNKNOWN_PATH, "there is nothing at this path; `/fhir/metadata` says what there is")
 }
 
 async fn not_allowed() -> Refusal {
     Refusal::new(
-        http::StatusCode::METHOD_NOT_ALLOWED,
-        IssueType::NotSupported,
+        faults::METHOD,
         "this path does not take that method; `/fhir/metadata` says which interactions there are",
     )
 }

@@ -1,10 +1,10 @@
 //! What the client can read and how it likes its answers: `Accept`, `_format`, `_pretty`, `Prefer`.
 
 use fhir::json::{self, Value};
-use fhir::outcome::IssueType;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 
 use super::form::Pairs;
+use crate::faults;
 use crate::reply::Refusal;
 
 /// How a client likes its answer.
@@ -89,11 +89,7 @@ fn is_json(format: &str) -> bool {
 }
 
 fn unacceptable() -> Refusal {
-    Refusal::new(
-        StatusCode::NOT_ACCEPTABLE,
-        IssueType::NotSupported,
-        "only JSON is offered: `application/fhir+json`",
-    )
+    Refusal::new(faults::FORMAT, "only JSON is offered: `application/fhir+json`")
 }
 
 /// Refuses a body that says it is not JSON. A missing `Content-Type` is taken as JSON.
@@ -108,8 +104,7 @@ pub(crate) fn takes(headers: &HeaderMap, media: &[&str]) -> Result<(), Refusal> 
         return Ok(());
     }
     Err(Refusal::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        IssueType::NotSupported,
+        faults::MEDIA,
         format!("this body's `Content-Type` is not taken here; send {}", media.join(" or ")),
     ))
 }

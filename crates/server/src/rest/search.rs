@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use fhir::outcome::IssueType;
 use fhir::search::query::{self, Query};
 use http::{HeaderMap, StatusCode};
 
@@ -13,6 +12,7 @@ use super::form::Pairs;
 use super::negotiate::{self, Wishes};
 use super::page;
 use crate::edge::Edge;
+use crate::faults;
 use crate::reply::{self, Refusal};
 
 /// `GET Type?…`.
@@ -51,11 +51,7 @@ fn bounded(edge: &Edge, length: usize) -> Result<(), Refusal> {
     if length <= limit {
         return Ok(());
     }
-    Err(Refusal::new(
-        StatusCode::URI_TOO_LONG,
-        IssueType::TooLong,
-        format!("the query is over {limit} bytes"),
-    ))
+    Err(Refusal::new(faults::QUERY_LONG, format!("the query is over {limit} bytes")))
 }
 
 async fn search(

@@ -53,6 +53,7 @@ pub(crate) struct Arguments {
 
 /// Runs the whole tour.
 pub(crate) fn run(arguments: &Arguments) -> Result {
+    // What is put into quarantine is shown at the end, with reasons; warnings between would only tear the bar.
     super::serve::start_logs("error");
     let place = Place::make(arguments)?;
     let base = Base::create(&place.data, &RootSource::KeyFile(place.key.clone()))?;

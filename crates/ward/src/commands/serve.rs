@@ -3,6 +3,7 @@
 //! On stderr stand a line `channel NAME HOST:PORT` for each MLLP listener, with the port that it really has, and then, once
 //! everything accepts, `ready https://HOST:PORT`. Scripts wait for that one.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -63,7 +64,10 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
 pub(crate) fn start_logs(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WARD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let json = std::env::var("WARD_LOG_FORMAT").is_ok_and(|format| format == "json");
     let _ = if json { builder.json().try_init() } else { builder.try_init() };
 }

@@ -18,6 +18,7 @@ mod configuration;
 mod crash;
 mod ingest;
 mod pages;
+mod reference;
 mod refusals;
 mod rest;
 mod stop;
