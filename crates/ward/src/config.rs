@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use ingest::config::{self, ChannelConfig, Key};
 use serde::Deserialize;
 
+use crate::Common;
 use crate::failure::{Failure, Result};
+use crate::home::Layout;
 
 /// The file that `ward init` writes.
 pub(crate) const TEMPLATE: &str = r#"# Ward's configuration. `ward config check` reads it and says what is wrong.
@@ -169,6 +171,12 @@ impl Config {
             return Err("`https.body_bytes_max` and `https.connections_max` are at least 1".to_owned());
         }
         Ok(config)
+    }
+
+    /// Reads the configuration of the data folder that a command is about.
+    pub(crate) fn of(common: &Common) -> Result<Self> {
+        Layout { data: common.data.clone() }.expect()?;
+        Self::read(&Self::path(&common.data, common.config.as_ref()))
     }
 
     /// Where the configuration of a data folder is.

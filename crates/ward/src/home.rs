@@ -31,6 +31,14 @@ impl Layout {
     pub(crate) fn keys(&self) -> PathBuf {
         self.data.join("keys")
     }
+    /// Fails where there is no data folder, before anybody is asked for a passphrase.
+    pub(crate) fn expect(&self) -> Result {
+        if self.keys().is_dir() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("`{}` is no data folder of Ward", self.data.display()))
+            .hint("`ward init` makes one; `--data` or `WARD_DATA` names another"))
+    }
     pub(crate) fn root(&self) -> PathBuf {
         self.keys().join("root.age")
     }
@@ -90,15 +98,17 @@ impl Base {
             return Err(Failure::new(format!("`{}` is a data folder already", data.display()))
                 .hint("`ward serve` starts it; choose another folder with `--data` for a new one"));
         }
-        disk.create_dir_all(&layout.keys()).during("the data folder could not be made")?;
+        disk.create_dir_all(&layout.keys())
+            .during(format!("the data folder `{}` could not be made", data.display()))?;
         private(data)?;
         let key = match root {
-            RootSource::KeyFile(path) if path.exists() => {
-                RootKey::read(disk.as_ref(), path, None).during("the key file could not be read")?
-            }
+            RootSource::KeyFile(path) if path.exists() => RootKey::read(disk.as_ref(), path, None)
+                .during(format!("the key file `{}` could not be read", path.display()))?,
             RootSource::KeyFile(path) => {
                 let key = RootKey::generate(random.as_ref());
-                key.write(disk.as_ref(), path, None).during("the key file could not be written")?;
+                key.write(disk.as_ref(), path, None)
+                    .during(format!("the key file `{}` could not be written", path.display()))
+                    .map_err(|failure| failure.hint("its folder must be there and let you write"))?;
                 private(path)?;
                 key
             }
@@ -119,22 +129,20 @@ impl Base {
         let layout = Layout { data: data.to_owned() };
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
-        if !layout.keys().is_dir() {
-            return Err(Failure::new(format!("`{}` is no data folder of Ward", data.display()))
-                .hint("`ward init` makes one; `--data` or `WARD_DATA` names another"));
-        }
+        layout.expect()?;
         let key = match root {
-            RootSource::KeyFile(path) => RootKey::read(disk.as_ref(), path, None),
+            RootSource::KeyFile(path) => RootKey::read(disk.as_ref(), path, None)
+                .during(format!("the key file `{}` could not be read", path.display()))
+                .map_err(|failure| failure.hint("`--key-file` or `WARD_KEY_FILE` names the file that `ward init` was given")),
             RootSource::Passphrase(passphrase) => {
                 RootKey::read(disk.as_ref(), &layout.root(), Some(passphrase))
+                    .during("the root key could not be opened")
+                    .map_err(|failure| failure.hint("the passphrase is the one that `ward init` was given; `WARD_PASSPHRASE` may hold another"))
             }
         };
-        let key = key.map_err(|error| {
-            Failure::new(format!("the root key could not be opened: {}", chain(&error)))
-                .hint("give the passphrase in `WARD_PASSPHRASE`, or the key file that `ward init` was given with `--key-file`")
-        })?;
-        let ring = KeyRing::open(Arc::clone(&disk), &layout.keys(), key, Arc::clone(&random))
-            .during("the keys could not be opened")?;
+        let ring = KeyRing::open(Arc::clone(&disk), &layout.keys(), key?, Arc::clone(&random))
+            .during("the keys could not be opened")
+            .map_err(|failure| failure.hint("is this the root key of this data folder?"))?;
         Ok(Self { layout, disk, clock: Arc::new(SystemClock), random, ring: Arc::new(ring) })
     }
 
@@ -250,6 +258,31 @@ impl Home {
         self.store.close();
         if let Err(error) = self.audit.settle() {
             tracing::error!(error = %chain(&error), "the audit log could not be closed; it recovers at the next start");
+        }
+    }
+}
+
+/// Removes what a failed `ward init` has made, so that it can be tried again; what was there before stays.
+pub(crate) struct Fresh(Vec<PathBuf>);
+
+impl Fresh {
+    /// Takes note of what is not there yet.
+    pub(crate) fn of(data: &Path) -> Self {
+        let layout = Layout { data: data.to_owned() };
+        let parts = [layout.keys(), layout.tls(), layout.tokens(), data.to_owned()];
+        Self(parts.into_iter().filter(|path| !path.exists()).collect())
+    }
+
+    /// All went well: everything stays.
+    pub(crate) fn keep(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            let _ = std::fs::remove_dir_all(path);
         }
     }
 }

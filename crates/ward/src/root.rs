@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::Common;
 use crate::failure::{During, Failure, Result};
-use crate::home::RootSource;
+use crate::home::{Layout, RootSource};
 
 /// The environment variable with the passphrase.
 const PASSPHRASE: &str = "WARD_PASSPHRASE";
@@ -16,8 +16,14 @@ const PASSPHRASE_CHARS_MIN: usize = 12;
 
 /// The root key's source for a folder that exists.
 pub(crate) fn source(common: &Common) -> Result<RootSource> {
+    let layout = Layout { data: common.data.clone() };
+    layout.expect()?;
     if let Some(path) = &common.key_file {
         return Ok(RootSource::KeyFile(path.clone()));
+    }
+    if !layout.root().exists() {
+        return Err(Failure::usage("the root key of this data folder is in a key file")
+            .hint("`--key-file` or `WARD_KEY_FILE` names it: the file that `ward init` was given or made"));
     }
     match std::env::var(PASSPHRASE) {
         Ok(passphrase) => Ok(RootSource::Passphrase(Zeroizing::new(passphrase))),

@@ -47,7 +47,7 @@ pub(crate) enum Verb {
 
 /// Runs it.
 pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
-    let config = Config::read(&Config::path(&common.data, common.config.as_ref()))?;
+    let config = Config::of(common)?;
     match verb {
         Verb::List { format } => list(&config, *format),
         Verb::Show { name } => show(&config, name),

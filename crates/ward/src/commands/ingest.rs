@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
     super::serve::start_logs("error");
     let started = Instant::now();
-    let config = Config::read(&Config::path(&common.data, common.config.as_ref()))?;
+    let config = Config::of(common)?;
     let base = Base::open(&common.data, &root::source(common)?)?;
     let mut found = Vec::new();
     for path in &arguments.paths {

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
     start_logs("warn");
-    let mut config = Config::read(&Config::path(&common.data, common.config.as_ref()))?;
+    let mut config = Config::of(common)?;
     if let Some(listen) = arguments.listen {
         config.https.listen = listen;
     }
