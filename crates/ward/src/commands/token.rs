@@ -64,8 +64,8 @@ pub(crate) fn create(base: &Base, scope: &str, name: &str, days: u16) -> Result<
         Failure::usage(format!("the scope is not understood: {error}"))
             .hint("scopes look like `system/*.cruds`, `user/Patient.rs` or `patient/Observation.r`")
     })?;
-    let mut types = scopes.iter().filter_map(|scope| scope.resource_type.as_deref());
-    if let Some(name) = types.find(|name| !fhir::definitions::is_resource(name)) {
+    let unknown = |name: &&str| !fhir::definitions::is_resource(name);
+    if let Some(name) = scopes.iter().filter_map(|scope| scope.resource_type.as_deref()).find(unknown) {
         return Err(Failure::usage(format!(
             "the scope names `{name}`, which is no resource type of FHIR R4"
         ))
