@@ -25,23 +25,35 @@ impl Answers {
 
     /// The acknowledgements that the sender of `request` waits for, in order of sending; none if it wants none.
     pub(crate) fn to(&self, request: Option<&Message>, outcome: &Outcome, now_ms: i64) -> Vec<Vec<u8>> {
-        let success = outcome.is_success();
-        let (accept, application) = match request.filter(|message| message.is_enhanced_mode()) {
-            None => (false, true),
-            Some(message) => (
-                message.accept_acknowledgement().is_some_and(|condition| condition.wants(outcome.is_kept())),
-                message.application_acknowledgement().is_some_and(|condition| condition.wants(success)),
+        // An acknowledgement of an acknowledgement would never end.
+        if request.and_then(Message::message_type).is_some_and(|kind| kind.code == "ACK") {
+            return Vec::new();
+        }
+        let wanted =
+            request.map(|message| (message.accept_acknowledgement(), message.application_acknowledgement()));
+        let (kept, success) = (outcome.is_kept(), outcome.is_success());
+        let (accept, application) = match wanted {
+            // Codes that table 0155 lacks say nothing: a sender must not wait for ever because of them.
+            None | Some((None, None)) => (false, true),
+            Some((accept, application)) => (
+                accept.is_some_and(|condition| condition.wants(kept)),
+                application.is_some_and(|condition| condition.wants(success)),
             ),
         };
         let mut answers = Vec::new();
         if accept {
-            let code = if outcome.is_kept() { AckCode::CA } else { AckCode::CE };
-            answers.push(self.one(request, &Ack { code, error: None }, now_ms));
+            answers.push(self.one(request, &accept_ack(outcome), now_ms));
         }
-        if application {
+        // Once the message itself is refused no application will answer it.
+        if application && (kept || !accept) {
             answers.push(self.one(request, &application_ack(outcome), now_ms));
         }
         answers
+    }
+
+    /// The answer to a frame of which nothing was read.
+    pub(crate) fn unread(&self, outcome: &Outcome, now_ms: i64) -> Vec<u8> {
+        self.one(None, &application_ack(outcome), now_ms)
     }
 
     fn one(&self, request: Option<&Message>, ack: &Ack, now_ms: i64) -> Vec<u8> {
@@ -53,6 +65,16 @@ impl Answers {
         let stamp = AckStamp { time: &time, control_id, application: "WARD", facility: "WARD" };
         build_ack(request, ack, &stamp)
     }
+}
+
+/// Whether the message is kept, which is all that an accept acknowledgement says.
+fn accept_ack(outcome: &Outcome) -> Ack {
+    let code = match outcome {
+        Outcome::Refused(_) => AckCode::CR,
+        Outcome::Failed { .. } => AckCode::CE,
+        _ => return Ack::accept(AckCode::CA),
+    };
+    Ack { code, ..application_ack(outcome) }
 }
 
 fn application_ack(outcome: &Outcome) -> Ack {

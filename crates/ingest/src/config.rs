@@ -11,6 +11,12 @@ use formats::hl7v2::Charset;
 use mapping::hl7v2::Zone;
 use serde::Deserialize;
 
+/// The most that `message_bytes_max` may be: what the archive takes at once.
+pub const MESSAGE_BYTES_MAX: usize = storage::archive::OBJECT_BYTES_MAX;
+
+/// The most that `connections_max` may be.
+pub const CONNECTIONS_MAX: usize = 65_536;
+
 /// One `[[channel]]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -221,8 +227,11 @@ impl ChannelConfig {
         if self.kind != ChannelKind::Folder && self.path.is_some() {
             return wrong("`path` belongs to `kind = \"folder\"` only");
         }
-        if self.message_bytes_max == 0 || self.message_bytes_max > 1 << 30 {
-            return wrong("`message_bytes_max` is 1 to 1073741824");
+        if self.message_bytes_max == 0 || self.message_bytes_max > MESSAGE_BYTES_MAX {
+            return wrong("`message_bytes_max` is 1 to 67108864");
+        }
+        if self.connections_max > CONNECTIONS_MAX {
+            return wrong("`connections_max` is 1 to 65536");
         }
         if self.connections_max == 0 || self.poll_seconds == 0 || self.idle_seconds_max == 0 {
             return wrong("`connections_max`, `poll_seconds` and `idle_seconds_max` are at least 1");

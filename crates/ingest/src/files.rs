@@ -36,6 +36,8 @@ pub struct Tally {
     pub quarantined: u64,
     /// Messages that were not taken, or that the store could not deal with now.
     pub failed: u64,
+    /// Those of them that the store may take when they are sent again.
+    pub again: u64,
     /// New versions of resources.
     pub resources: u64,
     /// What was wrong with files rather than with messages; places, no values.
@@ -52,8 +54,19 @@ impl Tally {
             }
             Outcome::Unchanged => self.unchanged += 1,
             Outcome::Quarantined(_) => self.quarantined += 1,
-            Outcome::Refused(_) | Outcome::Failed { .. } => self.failed += 1,
+            Outcome::Refused(_) => self.failed += 1,
+            Outcome::Failed { .. } => {
+                self.failed += 1;
+                self.again += 1;
+            }
         }
+    }
+
+    /// Counts a message that was counted as quarantined for what became of it now.
+    pub(crate) fn recount(&mut self, outcome: &Outcome) {
+        self.messages = self.messages.saturating_sub(1);
+        self.quarantined = self.quarantined.saturating_sub(1);
+        self.count(outcome);
     }
 
     fn problem(&mut self, text: String) {
@@ -71,6 +84,7 @@ impl Tally {
         self.unchanged += other.unchanged;
         self.quarantined += other.quarantined;
         self.failed += other.failed;
+        self.again += other.again;
         self.resources += other.resources;
         other.problems.into_iter().for_each(|text| self.problem(text));
     }
@@ -98,35 +112,46 @@ pub enum FileError {
     },
 }
 
+/// How far a file was read.
+#[derive(Debug)]
+pub struct Taken {
+    /// What became of the messages that were read.
+    pub tally: Tally,
+    /// Why the file was not read to its end, if it was not.
+    pub stopped: Option<FileError>,
+}
+
 /// Hands every message of a file to `deliver`, in the file's order, and counts what it says of each.
 ///
-/// `bytes_max` bounds a message of JSON.
-///
-/// # Errors
-/// [`FileError`] if the file cannot be read to its end.
-pub fn ingest_file(
-    path: &Path,
-    bytes_max: usize,
-    deliver: &mut dyn FnMut(&[u8]) -> Outcome,
-) -> Result<Tally, FileError> {
+/// `bytes_max` bounds a message of JSON. All formats but NDJSON are held in memory whole, up to [`FILE_BYTES_MAX`].
+pub fn ingest_file(path: &Path, bytes_max: usize, deliver: &mut dyn FnMut(&[u8]) -> Outcome) -> Taken {
     let mut tally = Tally::default();
+    let mut take = |tally: &mut Tally, bytes: &[u8]| tally.count(&deliver(bytes));
+    let stopped = read_file(path, bytes_max, &mut tally, &mut take).err();
+    Taken { tally, stopped }
+}
+
+/// Takes one message of a file.
+type Take<'a> = dyn FnMut(&mut Tally, &[u8]) + 'a;
+
+fn read_file(path: &Path, bytes_max: usize, tally: &mut Tally, take: &mut Take<'_>) -> Result<(), FileError> {
     let mut reader = open(path)?;
     let head = reader.fill_buf()?;
     if head.is_empty() {
         tally.skipped = 1;
-        return Ok(tally);
+        return Ok(());
     }
-    let mut take = |tally: &mut Tally, bytes: &[u8]| {
-        tally.count(&deliver(bytes));
-    };
     if looks_like_json(head) {
         tally.files = 1;
-        json_file(reader, bytes_max, &mut |bytes| take(&mut tally, bytes))?;
-    } else {
-        let bytes = whole(&mut reader)?;
-        hl7v2_file(&bytes, &mut tally, &mut take);
+        return json_file(reader.as_mut(), bytes_max, &mut |bytes| take(tally, bytes));
     }
-    Ok(tally)
+    let mut bytes = Vec::new();
+    let read = whole(reader.as_mut(), FILE_BYTES_MAX, &mut bytes);
+    if matches!(read, Err(FileError::TooLong)) {
+        return read;
+    }
+    hl7v2_file(&bytes, read.is_err(), tally, take);
+    read
 }
 
 /// Opens a file, unzipped if it begins as gzip does (RFC 1952).
@@ -139,65 +164,95 @@ fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     })
 }
 
-fn whole(reader: &mut dyn BufRead) -> Result<Vec<u8>, FileError> {
-    let mut bytes = Vec::new();
-    reader.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX { Err(FileError::TooLong) } else { Ok(bytes) }
+fn whole(reader: &mut dyn BufRead, bytes_max: u64, bytes: &mut Vec<u8>) -> Result<(), FileError> {
+    let count = reader.take(bytes_max + 1).read_to_end(bytes)?;
+    if count as u64 > bytes_max { Err(FileError::TooLong) } else { Ok(()) }
 }
 
-fn hl7v2_file(bytes: &[u8], tally: &mut Tally, take: &mut dyn FnMut(&mut Tally, &[u8])) {
+/// Of a file that is `cut` the last message is not taken: nobody knows how it goes on.
+fn hl7v2_file(bytes: &[u8], cut: bool, tally: &mut Tally, take: &mut Take<'_>) {
     // UTF-16 files have no bytes `MSH` at their start; the splitter gives them as one message.
-    let known = batch::split(bytes).any(|piece| matches!(piece, Piece::Message { .. }));
-    if !known {
+    let messages = batch::split(bytes).filter(|piece| matches!(piece, Piece::Message { .. })).count();
+    if messages == 0 {
         tally.skipped = 1;
         return;
     }
     tally.files = 1;
+    let mut left = if cut { messages - 1 } else { messages };
     for piece in batch::split(bytes) {
         match piece {
-            Piece::Message { bytes, .. } => take(tally, bytes),
+            Piece::Message { bytes, .. } if left > 0 => {
+                left -= 1;
+                take(tally, bytes);
+            }
+            Piece::Message { .. } => {}
             Piece::Problem(problem) => tally.problem(problem.to_string()),
         }
     }
 }
 
-/// A file whose first line is a whole JSON value, with more to follow, is NDJSON; any other is one JSON text.
+/// One JSON text, or NDJSON: a text on each line.
 fn json_file(
-    mut reader: Box<dyn BufRead>,
+    reader: &mut dyn BufRead,
     bytes_max: usize,
     take: &mut dyn FnMut(&[u8]),
 ) -> Result<(), FileError> {
-    let mut line = Vec::new();
-    let mut number = 1;
-    bounded_line(&mut reader, bytes_max, number, &mut line)?;
+    let mut lines = Lines { reader, bytes_max, number: 0 };
+    let Some(mut first) = lines.next()? else { return Ok(()) };
+    let Some(second) = lines.next()? else {
+        take(&first);
+        return Ok(());
+    };
     let limits = json::Limits { bytes_max, ..json::Limits::default() };
-    if json::parse(&line, &limits).is_err() {
-        let rest = whole(&mut reader)?;
-        line.extend_from_slice(&rest);
-        take(&line);
+    if !parts_texts(&first, &second) && json::parse(&first, &limits).is_err() {
+        // What is over the limit is read one byte too far, and then refused whole.
+        first.extend_from_slice(&second);
+        let left = bytes_max.saturating_sub(first.len()) as u64;
+        match whole(lines.reader, left, &mut first) {
+            Ok(()) | Err(FileError::TooLong) => take(&first),
+            Err(error) => return Err(error),
+        }
         return Ok(());
     }
-    while !line.is_empty() {
-        if !line.iter().all(u8::is_ascii_whitespace) {
-            take(&line);
-        }
-        line.clear();
-        number += 1;
-        bounded_line(&mut reader, bytes_max, number, &mut line)?;
+    take(&first);
+    take(&second);
+    while let Some(line) = lines.next()? {
+        take(&line);
     }
     Ok(())
 }
 
-fn bounded_line(
-    reader: &mut dyn BufRead,
+/// Whether between these two lines one JSON text must have ended: in none does an object follow anything but `[`, `,` or `:`.
+/// So a file of NDJSON is known although its first line is broken.
+fn parts_texts(first: &[u8], second: &[u8]) -> bool {
+    let last = first.iter().rev().find(|byte| !byte.is_ascii_whitespace());
+    let next = second.iter().find(|byte| !byte.is_ascii_whitespace());
+    next == Some(&b'{') && !matches!(last, Some(b'[' | b',' | b':'))
+}
+
+/// The lines of a file that are not blank.
+struct Lines<'a> {
+    reader: &'a mut dyn BufRead,
     bytes_max: usize,
     number: u64,
-    line: &mut Vec<u8>,
-) -> Result<(), FileError> {
-    let limit = bytes_max as u64 + 1;
-    reader.take(limit).read_until(b'\n', line)?;
-    if line.len() as u64 == limit && !line.ends_with(b"\n") {
-        return Err(FileError::LineTooLong { line: number, bytes_max });
+}
+
+impl Lines<'_> {
+    fn next(&mut self) -> Result<Option<Vec<u8>>, FileError> {
+        let limit = self.bytes_max as u64 + 1;
+        loop {
+            let mut line = Vec::new();
+            self.number += 1;
+            self.reader.take(limit).read_until(b'\n', &mut line)?;
+            if line.is_empty() {
+                return Ok(None);
+            }
+            if line.len() as u64 == limit && !line.ends_with(b"\n") {
+                return Err(FileError::LineTooLong { line: self.number, bytes_max: self.bytes_max });
+            }
+            if !line.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Some(line));
+            }
+        }
     }
-    Ok(())
 }

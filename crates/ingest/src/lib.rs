@@ -16,8 +16,10 @@ pub mod mllp;
 mod outcome;
 mod pipeline;
 mod quarantine;
+mod run;
 
 pub use events::METRICS;
 pub use outcome::Outcome;
 pub use pipeline::{Channel, Ingest, IngestParts, Received, ReplayError};
 pub use quarantine::{Cause, Quarantine, QuarantineError, Quarantined, Reason};
+pub use run::Run;

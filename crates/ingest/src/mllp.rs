@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use formats::hl7v2::mllp::{FrameEvent, FrameReader, frame};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
@@ -21,6 +21,9 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// How long a sender may take to read an acknowledgement.
 const WRITE_MAX: Duration = Duration::from_secs(30);
+
+/// How long the end of a connection may take.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
 
 /// How long open messages may go on after the stop.
 const STOP_MAX: Duration = Duration::from_secs(20);
@@ -58,9 +61,9 @@ pub async fn serve(
             let name = one.channel.config.name.clone();
             match acceptor {
                 None => one.run(stream).await,
-                Some(acceptor) => match tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => one.run(stream).await,
-                    _ => tracing::debug!(%peer, channel = %name, "a TLS handshake failed"),
+                Some(acceptor) => match one.shake_hands(&acceptor, stream).await {
+                    Some(stream) => one.run(stream).await,
+                    None => tracing::debug!(%peer, channel = %name, "a TLS handshake failed"),
                 },
             }
             events::connections(&name, open.fetch_sub(1, Ordering::Relaxed) - 1);
@@ -75,7 +78,7 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => Some((stream, peer, slot)),
@@ -94,15 +97,33 @@ struct Connection {
 }
 
 impl Connection {
+    async fn shake_hands(
+        &self,
+        acceptor: &TlsAcceptor,
+        stream: TcpStream,
+    ) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            shaken = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)) => shaken.ok()?.ok(),
+            _ = stop.wait_for(|stopping| *stopping) => None,
+        }
+    }
+
+    async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut self, mut stream: S) {
+        self.talk(&mut stream).await;
+        // Without an orderly end the system may throw away the last acknowledgement, on its way to the sender.
+        let _ = tokio::time::timeout(GOODBYE_MAX, stream.shutdown()).await;
+    }
+
     /// Reads frames and answers them one after another, as the protocol asks, until the sender hangs up, is silent for too
     /// long, or the server stops.
-    async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut self, mut stream: S) {
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) {
         let mut frames = FrameReader::new(self.channel.config.message_bytes_max);
         let mut buffer = vec![0; READ_BYTES];
         let idle = Duration::from_secs(self.channel.config.idle_seconds_max);
         loop {
             while let Some(event) = frames.next_event() {
-                if !self.answer(event, &mut stream).await {
+                if !self.answer(event, stream).await {
                     return;
                 }
             }
@@ -124,6 +145,10 @@ impl Connection {
     async fn answer<S: AsyncWrite + Unpin>(&self, event: FrameEvent, stream: &mut S) -> bool {
         let message = match event {
             FrameEvent::Message(message) => message,
+            FrameEvent::TooLong { limit_bytes } => {
+                tracing::warn!(channel = %self.channel.config.name, limit_bytes, "a frame was too long and was refused");
+                return write(stream, &[self.ingest.refuse_frame(&self.channel)]).await;
+            }
             other => {
                 tracing::warn!(channel = %self.channel.config.name, event = ?other, "bytes outside a frame were dropped");
                 return true;
@@ -136,11 +161,16 @@ impl Connection {
             tracing::error!(channel = %self.channel.config.name, "a message's processing panicked");
             return false;
         };
-        let bytes: Vec<u8> = received.answers.iter().flat_map(|answer| frame(answer)).collect();
-        let write = async {
-            stream.write_all(&bytes).await?;
-            stream.flush().await
-        };
-        matches!(tokio::time::timeout(WRITE_MAX, write).await, Ok(Ok(())))
+        write(stream, &received.answers).await
     }
+}
+
+/// Sends answers, each in its frame; `false` if the connection is of no more use.
+async fn write<S: AsyncWrite + Unpin>(stream: &mut S, answers: &[Vec<u8>]) -> bool {
+    let bytes: Vec<u8> = answers.iter().flat_map(|answer| frame(answer)).collect();
+    let write = async {
+        stream.write_all(&bytes).await?;
+        stream.flush().await
+    };
+    matches!(tokio::time::timeout(WRITE_MAX, write).await, Ok(Ok(())))
 }

@@ -60,12 +60,21 @@ pub struct Channel {
 }
 
 /// What a sender gets back, and what became of the message.
-#[derive(Debug)]
 pub struct Received {
     /// What became of it.
     pub outcome: Outcome,
     /// Acknowledgements in order of sending, without frames; empty for what is not HL7 v2 or wants none.
     pub answers: Vec<Vec<u8>>,
+}
+
+/// Counts the answers: they repeat what the sender wrote in its header.
+impl std::fmt::Debug for Received {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Received")
+            .field("outcome", &self.outcome)
+            .field("answers", &self.answers.len())
+            .finish()
+    }
 }
 
 impl Ingest {
@@ -236,6 +245,13 @@ impl Ingest {
         Ok(())
     }
 
+    /// Says no to a frame that was dropped because it is longer than a message of the channel may be.
+    pub(crate) fn refuse_frame(&self, channel: &Channel) -> Vec<u8> {
+        let outcome = too_long(channel);
+        events::received(&channel.config.name, &outcome, 0, std::time::Duration::ZERO);
+        self.answers.unread(&outcome, self.clock.now_ms())
+    }
+
     /// Archives first; then does `commit`; then puts aside what could not be committed.
     fn keep(
         &self,
@@ -244,8 +260,7 @@ impl Ingest {
         commit: impl FnOnce(&Digest) -> Result<Outcome, Stop>,
     ) -> Outcome {
         if bytes.len() > channel.config.message_bytes_max {
-            let text = format!("the message is over {} bytes", channel.config.message_bytes_max);
-            return Outcome::Refused(Reason { cause: Cause::TooLarge, text });
+            return too_long(channel);
         }
         let digest = match self.archive.put_noted(bytes, channel.config.name.as_bytes()) {
             Ok(digest) => digest,
@@ -329,6 +344,13 @@ impl Ingest {
     pub fn ring(&self) -> &Arc<KeyRing> {
         &self.ring
     }
+}
+
+fn too_long(channel: &Channel) -> Outcome {
+    let limit = channel.config.message_bytes_max;
+    let text =
+        format!("the message is over {limit} bytes: split it, or raise the channel's `message_bytes_max`");
+    Outcome::Refused(Reason { cause: Cause::TooLarge, text })
 }
 
 /// Why a message was not committed.

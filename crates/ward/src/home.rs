@@ -236,7 +236,7 @@ impl Home {
         let mut channels = config.channel.clone();
         if channels.iter().all(|channel| channel.name != FILES_CHANNEL) {
             channels.push(ChannelConfig {
-                message_bytes_max: config.https.body_bytes_max,
+                message_bytes_max: config.https.body_bytes_max.min(ingest::config::MESSAGE_BYTES_MAX),
                 ..ChannelConfig::new(FILES_CHANNEL, ChannelKind::Https)
             });
         }

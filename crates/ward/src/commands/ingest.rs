@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use clap::Args;
 use http::Method;
-use ingest::Outcome;
-use ingest::files::{self, Tally};
+use ingest::files::Tally;
+use ingest::{Outcome, Run};
 use tokio::runtime::Runtime;
 
 use crate::Common;
@@ -44,23 +44,20 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
     }
     let mut way = Way::open(base, &config, &arguments.channel)?;
     let bar = output::bar(found.len() as u64, "files");
-    let (mut total, mut unread) = (Tally::default(), Vec::new());
+    let mut unread = Vec::new();
+    let mut deliver = |bytes: &[u8]| way.deliver(bytes);
+    let mut run = Run::new(config.https.body_bytes_max, &mut deliver);
     for path in &found {
-        match files::ingest_file(path, config.https.body_bytes_max, &mut |bytes| way.deliver(bytes)) {
-            Ok(tally) => {
-                tally
-                    .problems
-                    .iter()
-                    .for_each(|problem| bar.suspend(|| eprintln!("{}: {problem}", path.display())));
-                if tally.skipped > 0 {
-                    bar.suspend(|| eprintln!("{}: no format that is taken in; left alone", path.display()));
-                }
-                total.add(tally);
-            }
-            Err(error) => unread.push(format!("`{}`: {}", path.display(), chain(&error))),
+        let taken = run.take(path);
+        let problems = &taken.tally.problems;
+        problems.iter().for_each(|problem| bar.suspend(|| eprintln!("{}: {problem}", path.display())));
+        if taken.tally.skipped > 0 {
+            bar.suspend(|| eprintln!("{}: no format that is taken in; left alone", path.display()));
         }
+        unread.extend(taken.stopped.map(|error| format!("`{}`: {}", path.display(), chain(&error))));
         bar.inc(1);
     }
+    let total = run.finish();
     bar.finish_and_clear();
     way.close();
     summary(&total, started.elapsed().as_secs_f64(), arguments.format);
