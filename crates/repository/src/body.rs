@@ -5,9 +5,11 @@
 //! (place of the two elements * 2 + 1 if a `meta` has to be made) and the JSON; reading copies the two elements in.
 
 use std::cell::RefCell;
+use std::sync::LazyLock;
 
 use compact_str::CompactString;
 use fhir::json::{self, Object, Value};
+use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
 use crate::codec::{Malformed, Reader, put_id, put_varint};
 
@@ -16,8 +18,25 @@ pub(crate) const BODY_BYTES_MAX: usize = 64 << 20;
 
 const ZSTD_LEVEL: i32 = 3;
 const PAYLOAD_DELETED: u8 = 0;
-const PAYLOAD_ZSTD: u8 = 1;
-const PAYLOAD_PLAIN: u8 = 2;
+const PAYLOAD_PLAIN: u8 = 1;
+const PAYLOAD_DICTIONARY: u8 = 2;
+
+/// The dictionary that new bodies are compressed with; its number stands in the payload.
+const DICTIONARY_NEWEST: u8 = 1;
+
+/// The dictionary of a number. A number once used keeps its bytes for ever: stored bodies cannot be read without them.
+fn dictionary(number: u8) -> Option<&'static [u8]> {
+    match number {
+        1 => Some(include_bytes!("../dictionaries/1.zdict")),
+        _ => None,
+    }
+}
+
+static ENCODER: LazyLock<EncoderDictionary<'static>> =
+    LazyLock::new(|| EncoderDictionary::copy(dictionary(DICTIONARY_NEWEST).unwrap_or_default(), ZSTD_LEVEL));
+
+static DECODER: LazyLock<DecoderDictionary<'static>> =
+    LazyLock::new(|| DecoderDictionary::copy(dictionary(DICTIONARY_NEWEST).unwrap_or_default()));
 
 /// A resource in stored form.
 #[derive(Clone, PartialEq, Eq)]
@@ -108,21 +127,21 @@ impl Body {
         json::parse(&json, &limits).map_err(|_| Malformed)
     }
 
-    /// The payload to seal: kind and zstd frame.
+    /// The payload to seal: kind, number of the dictionary, zstd frame.
     pub(crate) fn compress(&self) -> Vec<u8> {
         COMPRESSOR.with(|cell| {
             let mut slot = cell.borrow_mut();
             if slot.is_none() {
-                *slot = zstd::bulk::Compressor::new(ZSTD_LEVEL).ok();
+                *slot = zstd::bulk::Compressor::with_prepared_dictionary(&ENCODER).ok();
             }
-            let mut payload = vec![0; zstd::zstd_safe::compress_bound(self.0.len()) + 1];
+            let mut payload = vec![0; zstd::zstd_safe::compress_bound(self.0.len()) + 2];
             let written = slot.as_mut().and_then(|compressor| {
-                let (kind, room) = payload.split_first_mut()?;
-                *kind = PAYLOAD_ZSTD;
+                let (head, room) = payload.split_first_chunk_mut()?;
+                *head = [PAYLOAD_DICTIONARY, DICTIONARY_NEWEST];
                 compressor.compress_to_buffer(&self.0, room).ok()
             });
             match written {
-                Some(count) => payload.truncate(count + 1),
+                Some(count) => payload.truncate(count + 2),
                 // zstd fails only without memory; the bytes as they are remain readable.
                 None => {
                     payload.clear();
@@ -162,23 +181,34 @@ impl Payload {
     pub(crate) fn read(payload: &[u8]) -> Result<Self, Malformed> {
         match payload.split_first().ok_or(Malformed)? {
             (&PAYLOAD_DELETED, id) => Ok(Self::Deleted(Reader::new(id).id()?)),
-            (&PAYLOAD_ZSTD, frame) => Ok(Self::Body(Body(decompress(frame)?))),
+            (&PAYLOAD_DICTIONARY, rest) => {
+                let (number, frame) = rest.split_first().ok_or(Malformed)?;
+                Ok(Self::Body(Body(decompress(frame, *number)?)))
+            }
             (&PAYLOAD_PLAIN, bytes) => Ok(Self::Body(Body(bytes.to_vec()))),
             _ => Err(Malformed),
         }
     }
 }
 
-fn decompress(frame: &[u8]) -> Result<Vec<u8>, Malformed> {
+fn decompress(frame: &[u8], number: u8) -> Result<Vec<u8>, Malformed> {
     let size = zstd::zstd_safe::get_frame_content_size(frame).ok().flatten().ok_or(Malformed)?;
     let size = usize::try_from(size).ok().filter(|size| *size <= BODY_BYTES_MAX).ok_or(Malformed)?;
-    DECOMPRESSOR.with(|cell| {
-        let mut slot = cell.borrow_mut();
-        if slot.is_none() {
-            *slot = zstd::bulk::Decompressor::new().ok();
+    match number {
+        DICTIONARY_NEWEST => DECOMPRESSOR.with(|cell| {
+            let mut slot = cell.borrow_mut();
+            if slot.is_none() {
+                *slot = zstd::bulk::Decompressor::with_prepared_dictionary(&DECODER).ok();
+            }
+            slot.as_mut().and_then(|decompressor| decompressor.decompress(frame, size).ok()).ok_or(Malformed)
+        }),
+        // Older dictionaries are rare: a decompressor for each body will do.
+        other => {
+            let mut decompressor =
+                dictionary(other).and_then(|bytes| zstd::bulk::Decompressor::with_dictionary(bytes).ok());
+            decompressor.as_mut().and_then(|one| one.decompress(frame, size).ok()).ok_or(Malformed)
         }
-        slot.as_mut().and_then(|decompressor| decompressor.decompress(frame, size).ok()).ok_or(Malformed)
-    })
+    }
 }
 
 /// Writes `,"key":value` for each member that is not in `without`.
@@ -267,7 +297,7 @@ mod tests {
 
     #[test]
     fn damaged_payloads_are_refused() {
-        for payload in [&[][..], &[9], &[1, 2, 3], &[1]] {
+        for payload in [&[][..], &[9], &[2], &[2, 1], &[2, 1, 3], &[2, 9, 3]] {
             assert!(Payload::read(payload) == Err(Malformed));
         }
         assert!(Body(vec![200]).spliced(1, 0).is_err());
