@@ -22,6 +22,7 @@ use crate::layout;
 use crate::prepare::{Content, Done, Draft, Guard, Transaction, prepare};
 use crate::record::Origin;
 use crate::row::Row;
+use crate::search::Beginnings;
 use crate::store::Inner;
 use crate::types::{Conditions, Read, SearchPage, Versioned};
 use crate::view::{View, corrupt};
@@ -100,16 +101,38 @@ impl Access {
         self.audited(Interaction::SearchType, Some(&resource_type), |shown| self.run_search(query, shown))
     }
 
+    /// Another page of a search, by the token of a page's link. The token holds the search, its page size included.
+    ///
+    /// # Errors
+    /// `Invalid` for a token that was altered, or made for another tenant, caller or type; else as [`Self::search`].
+    pub fn search_page(&self, resource_type: &str, token: &str) -> Result<SearchPage> {
+        self.audited(Interaction::SearchType, Some(resource_type), |shown| {
+            let view = self.inner.core.snapshot(self.tenant())?;
+            let (query, beginnings) = finding::open_page(&view, resource_type, token, &self.caller)?;
+            self.find(&view, &query, &beginnings, shown)
+        })
+    }
+
     fn run_search(&self, query: &Query, shown: &mut Shown) -> Result<SearchPage> {
         let view = self.inner.core.snapshot(self.tenant())?;
-        shown.query_hash = Some(query_hash(&view, query));
+        self.find(&view, query, &Beginnings::default(), shown)
+    }
+
+    fn find(
+        &self,
+        view: &View,
+        query: &Query,
+        beginnings: &Beginnings,
+        shown: &mut Shown,
+    ) -> Result<SearchPage> {
+        shown.query_hash = Some(query_hash(view, query));
         let asker = finding::Asker {
             caller: &self.caller,
             reach: &shown.reach,
             now_ms: self.inner.clock.now_ms(),
             base: self.inner.options.base_url.as_deref(),
         };
-        let page = finding::run(&view, query, &asker)?;
+        let page = finding::run(view, query, beginnings, &asker)?;
         page.entries.iter().for_each(|entry| shown.add(&entry.versioned));
         Ok(page)
     }

@@ -12,8 +12,10 @@ use crate::body::BODY_BYTES_MAX;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{Caller, Reach};
 use crate::layout;
-use crate::search::{Bounds, Found, Previous, Rule, Search, SearchError, SearchLimits, Subset, subset};
-use crate::types::{PreviousPage, SearchEntry, SearchMode, SearchPage, Versioned};
+use crate::search::{
+    Beginnings, Bounds, Found, Rule, Search, SearchError, SearchLimits, Subset, Tokens, subset,
+};
+use crate::types::{SearchEntry, SearchMode, SearchPage, Versioned};
 use crate::view::{View, corrupt};
 
 /// Matches a conditional step looks for: two are too many already.
@@ -89,22 +91,44 @@ pub(crate) struct Asker<'a> {
     pub(crate) base: Option<&'a str>,
 }
 
+/// The search that a page token holds, and where its page begins.
+///
+/// # Errors
+/// `Invalid` for a token that was altered, or made for another tenant, caller or type.
+pub(crate) fn open_page(
+    view: &View,
+    resource_type: &str,
+    token: &str,
+    caller: &Caller,
+) -> Result<(Query, Beginnings)> {
+    let (pairs, beginnings) = tokens(view, resource_type, caller).open(token)?;
+    let query = query::parse(resource_type, &pairs, false, &query::Limits::default())
+        .map_err(|issues| Error::with_issues(ErrorKind::Invalid, issues))?;
+    Ok((query, beginnings))
+}
+
+fn tokens<'v>(view: &'v View, resource_type: &str, caller: &Caller) -> Tokens<'v> {
+    Tokens::new(view.tenant, view.core.sealer(), caller.actor.id.as_bytes(), resource_type)
+}
+
 /// Runs a search and reads the bodies of its page.
-pub(crate) fn run(view: &View, query: &Query, asker: &Asker<'_>) -> Result<SearchPage> {
+pub(crate) fn run(
+    view: &View,
+    query: &Query,
+    beginnings: &Beginnings,
+    asker: &Asker<'_>,
+) -> Result<SearchPage> {
     let bounds = bounds(view, query, asker)?;
-    let caller = asker.caller.actor.id.as_bytes();
+    let tokens = tokens(view, &query.resource_type, asker.caller);
     let found = with_search(view, &bounds, asker.now_ms, asker.base, |search| {
-        search.run(query, view.core.sealer(), caller)
+        search.run(query, beginnings, &tokens)
     })?;
     let part = Subset::of(query);
     let mut page = SearchPage {
         total: found.total.map(|total| total.value),
         total_is_exact: found.total.is_none_or(|total| total.exact),
         next: found.links.next,
-        previous: found.links.previous.map(|previous| match previous {
-            Previous::First => PreviousPage::First,
-            Previous::Page(token) => PreviousPage::Token(token),
-        }),
+        previous: found.links.previous,
         explain: found.plan,
         ..SearchPage::default()
     };

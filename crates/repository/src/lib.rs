@@ -52,6 +52,5 @@ pub use prepare::RESOURCE_BYTES_MAX;
 pub use store::{Options, Parts, Progress, SpaceReport, Store, rebuild, verify};
 pub use types::{
     Applied, Change, Conditions, Effect, Expected, HISTORY_COUNT_DEFAULT, HISTORY_COUNT_MAX, HistoryOptions,
-    HistoryPage, HistoryTarget, PreviousPage, Read, SearchEntry, SearchMode, SearchPage, Seen, Source,
-    Versioned, Written,
+    HistoryPage, HistoryTarget, Read, SearchEntry, SearchMode, SearchPage, Seen, Source, Versioned, Written,
 };

@@ -37,8 +37,9 @@ use storage::engine::{Bytes, Direction, EngineError, KeyRange, Reader};
 
 pub(crate) use codes::Codes;
 pub(crate) use dictionary::{Dictionaries, RowSealer};
+pub(crate) use page::{Beginnings, Tokens};
 pub(crate) use postings::{Indexed, Postings, TermChange};
-pub(crate) use run::{Found, Previous};
+pub(crate) use run::Found;
 pub(crate) use subset::{Subset, subset};
 pub(crate) use terms::Terms;
 
@@ -62,8 +63,8 @@ pub(crate) enum SearchError {
         /// What was asked for; names of parameters, never values.
         what: String,
     },
-    /// The page token was altered, or belongs to another query, caller or tenant.
-    #[error("the page token does not belong to this search; start again from the first page")]
+    /// The page token was altered, or belongs to another type, caller or tenant.
+    #[error("the page token was altered or is of another caller or search; start again from the first page")]
     PageToken,
     /// The engine failed.
     #[error("the index could not be read")]

@@ -175,23 +175,14 @@ pub struct SearchPage {
     pub total: Option<u64>,
     /// Whether that number was counted; otherwise it is an estimate.
     pub total_is_exact: bool,
-    /// Sealed token for the next page.
+    /// Sealed token for the next page, for [`Access::search_page`](crate::Access::search_page).
     pub next: Option<String>,
-    /// The page before; `None` on the first page, and when it lies too far back to be remembered.
-    pub previous: Option<PreviousPage>,
+    /// The token of the page before; `None` on the first page, and when it lies too far back to be remembered.
+    pub previous: Option<String>,
     /// What was ignored (lenient handling), as issues for an `outcome` entry.
     pub issues: Vec<Issue>,
     /// The plan, when `__explain=true` asked for it.
     pub explain: Option<Value>,
-}
-
-/// Where the page before is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PreviousPage {
-    /// The same request without a token.
-    First,
-    /// The page of this sealed token.
-    Token(String),
 }
 
 /// What must be true of a resource for an ingested change to be committed.

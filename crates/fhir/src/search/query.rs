@@ -17,7 +17,8 @@ use rust_decimal::Decimal;
 
 use super::Parameter;
 
-/// The request parameter that carries a sealed page token.
+/// The request parameter that carries a sealed page token. It stands alone, for the token holds the whole search: a query
+/// with it is refused here.
 pub const PAGE_PARAMETER: &str = "_page";
 
 /// The request parameter that asks for the plan beside the answer.
@@ -44,13 +45,11 @@ pub struct Query {
     pub summary: Option<Summary>,
     /// The top-level elements to send; empty for all.
     pub elements: Vec<CompactString>,
-    /// The page token as it came, still sealed.
-    pub cursor: Option<String>,
     /// Whether the plan is asked for.
     pub explain: bool,
     /// What a lenient reading left out, for the answer's `OperationOutcome`.
     pub ignored: Vec<Ignored>,
-    /// The pairs that were used, in order and as given: what a `self` link shows. Page token and explain are left out.
+    /// The pairs that were used, in order and as given: what a `self` link shows. Explain is left out.
     pub used: Vec<(String, String)>,
 }
 

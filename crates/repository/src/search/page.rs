@@ -1,23 +1,26 @@
-//! Page tokens: where a page begins, sealed, and bound to tenant, caller and query.
+//! Page tokens: a search and where its page begins, sealed, and bound to tenant, caller and type.
 //!
-//! A page begins behind a place in the order, not at a count: what is written or deleted between two pages neither shifts
-//! nor repeats the others. A token also remembers where the pages before it began (up to a bound), for links back.
+//! A token is all that a link to another page holds: the search's parameters are in it, so that no value of theirs stands
+//! in URLs, and their page size goes with them. A page begins behind a place in the order, not at a count: what is written
+//! or deleted between two pages neither shifts nor repeats the others. A token also remembers where the pages before it
+//! began (up to a bound), for links back.
 //!
 //! ```text
-//! version 1 | count (varint) of places, each: count of values (varint), values, number (8)
-//! value: 0 missing · 1 code (16) · 2 text: length (varint), bytes
+//! version 2 | pairs: count, each: name, value | older places forgotten: 0 or 1 | places: count, each: count of values,
+//! values, number (8)
+//! value: 0 missing · 1 code (16) · 2 text
+//! name, value, text: length, bytes. Counts and lengths are varints.
 //! ```
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fhir::search::query::Query;
 
+use super::SearchError;
 use super::dictionary::RowSealer;
 use super::header::{push_varint, take_varint};
 use super::sort::{Place, SortValue};
-use super::{Search, SearchError};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Pages back that a token leads to.
 const BEGINNINGS_MAX: usize = 16;
@@ -25,25 +28,52 @@ const BEGINNINGS_MAX: usize = 16;
 /// The longest token that is looked at.
 const TOKEN_BYTES_MAX: usize = 64 * 1024;
 
+/// Parameters of a search, as they were given.
+pub(crate) type Pairs = Vec<(String, String)>;
+
 /// Where this page and those before it begin, oldest first; empty for the first page.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Beginnings(pub(crate) Vec<Place>);
+pub(crate) struct Beginnings {
+    places: Vec<Place>,
+    /// Whether there were older places.
+    forgotten: bool,
+}
 
 impl Beginnings {
-    /// The token of the page behind this one.
-    pub(crate) fn next(&self, last: Place) -> Self {
-        let mut places = self.0.clone();
-        places.push(last);
-        let old = places.len().saturating_sub(BEGINNINGS_MAX);
-        places.drain(..old);
-        Self(places)
+    /// The place behind which this page begins; `None` for the first page.
+    pub(crate) fn last(&self) -> Option<&Place> {
+        self.places.last()
     }
 
-    fn write(&self) -> Vec<u8> {
-        let mut out = vec![VERSION];
-        push_varint(&mut out, self.0.len() as u64);
-        for place in &self.0 {
-            push_varint(&mut out, place.values.len() as u64);
+    /// Whether this is the first page.
+    pub(crate) fn is_first(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The page behind this one.
+    pub(crate) fn next(&self, last: Place) -> Self {
+        let mut next = self.clone();
+        next.places.push(last);
+        let old = next.places.len().saturating_sub(BEGINNINGS_MAX);
+        next.places.drain(..old);
+        next.forgotten |= old > 0;
+        next
+    }
+
+    /// The page before this one; `None` on the first, and where it lies too far back to be remembered.
+    pub(crate) fn previous(&self) -> Option<Self> {
+        let (_, before) = self.places.split_last()?;
+        if before.is_empty() && self.forgotten {
+            return None;
+        }
+        Some(Self { places: before.to_vec(), forgotten: self.forgotten })
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.forgotten));
+        push_varint(out, self.places.len() as u64);
+        for place in &self.places {
+            push_varint(out, place.values.len() as u64);
             for value in &place.values {
                 match value {
                     SortValue::Missing => out.push(0),
@@ -53,48 +83,76 @@ impl Beginnings {
                     }
                     SortValue::Text(text) => {
                         out.push(2);
-                        push_varint(&mut out, text.len() as u64);
-                        out.extend_from_slice(text.as_bytes());
+                        push_text(out, text);
                     }
                 }
             }
             out.extend_from_slice(&place.number.to_be_bytes());
         }
-        out
     }
 
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (&VERSION, mut rest) = bytes.split_first()? else { return None };
+    fn read(rest: &mut &[u8]) -> Option<Self> {
+        let forgotten = take_byte(rest)? != 0;
         let mut places = Vec::new();
-        for _ in 0..take_varint(&mut rest)? {
+        for _ in 0..take_varint(rest)? {
             let mut values = Vec::new();
-            for _ in 0..take_varint(&mut rest)? {
-                let (tag, after) = rest.split_first()?;
-                rest = after;
-                values.push(match tag {
+            for _ in 0..take_varint(rest)? {
+                values.push(match take_byte(rest)? {
                     0 => SortValue::Missing,
-                    1 => {
-                        let (code, after) = rest.split_first_chunk()?;
-                        rest = after;
-                        SortValue::Code(u128::from_be_bytes(*code))
-                    }
-                    _ => {
-                        let length = usize::try_from(take_varint(&mut rest)?).ok()?;
-                        let (text, after) = rest.split_at_checked(length)?;
-                        rest = after;
-                        SortValue::Text(std::str::from_utf8(text).ok()?.to_owned())
-                    }
+                    1 => SortValue::Code(u128::from_be_bytes(take_array(rest)?)),
+                    _ => SortValue::Text(take_text(rest)?),
                 });
             }
-            let (number, after) = rest.split_first_chunk()?;
-            rest = after;
-            places.push(Place { values, number: u64::from_be_bytes(*number) });
+            places.push(Place { values, number: u64::from_be_bytes(take_array(rest)?) });
         }
-        rest.is_empty().then_some(Self(places))
+        Some(Self { places, forgotten })
     }
 }
 
-/// Seals and opens the tokens of one query of one caller.
+fn write(pairs: &[(String, String)], beginnings: &Beginnings) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    push_varint(&mut out, pairs.len() as u64);
+    for (name, value) in pairs {
+        push_text(&mut out, name);
+        push_text(&mut out, value);
+    }
+    beginnings.write(&mut out);
+    out
+}
+
+fn read(bytes: &[u8]) -> Option<(Pairs, Beginnings)> {
+    let (&VERSION, mut rest) = bytes.split_first()? else { return None };
+    let mut pairs = Vec::new();
+    for _ in 0..take_varint(&mut rest)? {
+        pairs.push((take_text(&mut rest)?, take_text(&mut rest)?));
+    }
+    let beginnings = Beginnings::read(&mut rest)?;
+    rest.is_empty().then_some((pairs, beginnings))
+}
+
+fn push_text(out: &mut Vec<u8>, text: &str) {
+    push_varint(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn take_text(rest: &mut &[u8]) -> Option<String> {
+    let length = usize::try_from(take_varint(rest)?).ok()?;
+    let (text, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    std::str::from_utf8(text).ok().map(str::to_owned)
+}
+
+fn take_array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (array, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(*array)
+}
+
+fn take_byte(rest: &mut &[u8]) -> Option<u8> {
+    take_array(rest).map(|[byte]| byte)
+}
+
+/// Seals and opens the tokens of one caller for one type.
 pub(crate) struct Tokens<'a> {
     sealer: &'a dyn RowSealer,
     tenant: u32,
@@ -102,36 +160,31 @@ pub(crate) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    pub(crate) fn new(search: &Search<'_>, sealer: &'a dyn RowSealer, caller: &[u8], query: &Query) -> Self {
-        let mut parts: Vec<&[u8]> = vec![query.resource_type.as_bytes()];
-        for (name, value) in &query.used {
-            parts.push(name.as_bytes());
-            parts.push(value.as_bytes());
-        }
-        let mut framed = Vec::new();
-        for part in parts {
-            framed.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            framed.extend_from_slice(part);
-        }
+    pub(crate) fn new(tenant: u32, sealer: &'a dyn RowSealer, caller: &[u8], resource_type: &str) -> Self {
         let mut bound_to = b"page".to_vec();
-        bound_to.extend_from_slice(&storage::keys::sha256(&framed));
+        bound_to.extend_from_slice(&tenant.to_be_bytes());
+        push_text(&mut bound_to, resource_type);
         bound_to.extend_from_slice(caller);
-        Self { sealer, tenant: search.tenant, bound_to }
+        Self { sealer, tenant, bound_to }
     }
 
-    pub(crate) fn seal(&self, beginnings: &Beginnings) -> Result<String, SearchError> {
-        let sealed = self.sealer.seal(self.tenant, &self.bound_to, &beginnings.write())?;
+    pub(crate) fn seal(
+        &self,
+        pairs: &[(String, String)],
+        beginnings: &Beginnings,
+    ) -> Result<String, SearchError> {
+        let sealed = self.sealer.seal(self.tenant, &self.bound_to, &write(pairs, beginnings))?;
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    pub(crate) fn open(&self, token: &str) -> Result<Beginnings, SearchError> {
+    pub(crate) fn open(&self, token: &str) -> Result<(Pairs, Beginnings), SearchError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(SearchError::PageToken);
         }
         let sealed = URL_SAFE_NO_PAD.decode(token).map_err(|_| SearchError::PageToken)?;
         let plain =
             self.sealer.open(self.tenant, &self.bound_to, &sealed).map_err(|_| SearchError::PageToken)?;
-        Beginnings::read(&plain).ok_or(SearchError::PageToken)
+        read(&plain).ok_or(SearchError::PageToken)
     }
 }
 
@@ -140,20 +193,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beginnings_read_as_they_were_written() {
+    fn what_a_token_holds_reads_as_it_was_written() {
         let place = |number| Place {
             values: vec![SortValue::Missing, SortValue::Code(u128::MAX), SortValue::Text("ä".into())],
             number,
         };
+        let pairs = vec![("name".to_owned(), "Zoë".to_owned()), ("_count".to_owned(), "2".to_owned())];
         let mut beginnings = Beginnings::default();
         for number in 0..20 {
-            assert_eq!(Beginnings::read(&beginnings.write()), Some(beginnings.clone()));
+            assert_eq!(read(&write(&pairs, &beginnings)), Some((pairs.clone(), beginnings.clone())));
             beginnings = beginnings.next(place(number));
         }
-        assert_eq!(beginnings.0.len(), BEGINNINGS_MAX);
-        let bytes = beginnings.write();
+        assert_eq!(beginnings.places.len(), BEGINNINGS_MAX);
+        let bytes = write(&pairs, &beginnings);
         for end in 0..bytes.len() {
-            assert_eq!(Beginnings::read(&bytes[..end]), None);
+            assert_eq!(read(&bytes[..end]), None);
         }
+    }
+
+    #[test]
+    fn a_way_back_ends_where_it_was_forgotten_and_skips_no_page() {
+        let place = |number| Place { values: Vec::new(), number };
+        let back = |pages: u64| {
+            let mut page = (0..pages).fold(Beginnings::default(), |page, number| page.next(place(number)));
+            let mut seen = Vec::new();
+            while let Some(before) = page.previous() {
+                seen.push(before.last().map(|place| place.number));
+                page = before;
+            }
+            seen
+        };
+        assert_eq!(back(3), [Some(1), Some(0), None], "the first page begins behind nothing");
+        let far = back(20);
+        assert_eq!(far.first(), Some(&Some(18)));
+        assert_eq!(far.last(), Some(&Some(4)), "page 4 is the oldest that is remembered");
+        assert_eq!(far.len(), BEGINNINGS_MAX - 1);
     }
 }

@@ -6,7 +6,6 @@ use fhir::search::query::{Criterion, Query, Summary, Total};
 use fhir::search::{Kind, parameters};
 
 use super::clause::Clause;
-use super::dictionary::RowSealer;
 use super::page::{Beginnings, Tokens};
 use super::plan::Driver;
 use super::sort::{Key, Place};
@@ -39,17 +38,8 @@ pub(crate) struct TotalCount {
 pub(crate) struct Links {
     /// The token of the next page; `None` on the last.
     pub(crate) next: Option<String>,
-    /// The page before; `None` on the first page, and when it lies too far back to be remembered.
-    pub(crate) previous: Option<Previous>,
-}
-
-/// The page before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Previous {
-    /// The first page: the same request without a token.
-    First,
-    /// The page of this token.
-    Page(String),
+    /// The token of the page before; `None` on the first page, and when it lies too far back to be remembered.
+    pub(crate) previous: Option<String>,
 }
 
 /// What a search found.
@@ -83,18 +73,16 @@ pub(crate) enum Strategy {
 }
 
 impl Search<'_> {
-    /// Answers a query.
-    ///
-    /// `sealer` seals page tokens, `caller` is whom they are bound to.
+    /// Answers a query with the page at `beginnings`; `tokens` make its links.
     ///
     /// # Errors
     /// [`SearchError::TooCostly`] over a limit, [`SearchError::Unsupported`] for what this index has no answer to,
-    /// [`SearchError::PageToken`] for a token that is not of this search; and from engine and keys.
+    /// and from engine and keys.
     pub(crate) fn run(
         &self,
         query: &Query,
-        sealer: &dyn RowSealer,
-        caller: &[u8],
+        beginnings: &Beginnings,
+        tokens: &Tokens<'_>,
     ) -> Result<Matches, SearchError> {
         let Some(type_code) = layout::type_code(&query.resource_type) else {
             return Err(SearchError::Unsupported { what: format!("the type `{}`", query.resource_type) });
@@ -102,9 +90,6 @@ impl Search<'_> {
         let clauses = self.compile(type_code, &query.criteria)?;
         let clauses: Vec<&Clause> = clauses.iter().collect();
         let keys = self.sort_keys(&query.sort)?;
-        let tokens = Tokens::new(self, sealer, caller, query);
-        let beginnings =
-            query.cursor.as_deref().map_or(Ok(Beginnings::default()), |token| tokens.open(token))?;
         let count = query.count.unwrap_or(self.limits.count_default).min(self.limits.count_max) as usize;
         let mut answer = Matches::default();
         if count == 0 || query.summary == Some(Summary::Count) {
@@ -117,17 +102,18 @@ impl Search<'_> {
 
         let need = count + 1;
         let strategy = self.strategy(type_code, query, &clauses, &keys, need)?;
-        let after = beginnings.0.last();
+        let after = beginnings.last();
         let (mut places, known) = self.places(type_code, &clauses, &keys, strategy, after, need)?;
         let more = places.len() > count;
         places.truncate(count);
         answer.matches = places.iter().map(|place| Found { type_code, number: place.number }).collect();
         if let Some(last) = places.pop().filter(|_| more) {
-            answer.links.next = Some(tokens.seal(&beginnings.next(last))?);
+            answer.links.next = Some(tokens.seal(&query.used, &beginnings.next(last))?);
         }
-        answer.links.previous = previous(&tokens, &beginnings)?;
+        let before = beginnings.previous().map(|before| tokens.seal(&query.used, &before));
+        answer.links.previous = before.transpose()?;
 
-        let all_here = (beginnings.0.is_empty() && !more).then_some(answer.matches.len() as u64);
+        let all_here = (beginnings.is_first() && !more).then_some(answer.matches.len() as u64);
         answer.total = match (all_here.or(known), query.total) {
             (_, Some(Total::None)) => None,
             (Some(value), _) => Some(TotalCount { value, exact: true }),
@@ -303,13 +289,4 @@ fn leads_to_compartment(resource_type: &str, id: u16) -> bool {
         // `patient` reads the same element as `subject`, narrowed to patients.
         listed.contains(&found.code) || (found.code == "patient" && listed.contains(&"subject"))
     })
-}
-
-fn previous(tokens: &Tokens<'_>, beginnings: &Beginnings) -> Result<Option<Previous>, SearchError> {
-    match beginnings.0.as_slice() {
-        [] => Ok(None),
-        // The page before is the first only if nothing older was forgotten.
-        [_] => Ok(Some(Previous::First)),
-        [before @ .., _] => Ok(Some(Previous::Page(tokens.seal(&Beginnings(before.to_vec()))?))),
-    }
 }

@@ -10,7 +10,7 @@ use fhir::search::patient_compartment;
 
 use self::generate::{Ask, Dice, TYPES, ask, resource};
 use self::oracle::{compare, local_references, meets};
-use self::world::{Stored, World};
+use self::world::{Stored, TENANT, World};
 use super::clause::Clause;
 use super::plan::Driver;
 use super::{Bounds, Rule, SearchError};
@@ -340,20 +340,38 @@ fn includes_go_on_where_asked_and_counts_come_alone() {
 }
 
 #[test]
-fn a_page_token_works_for_its_query_and_caller_only() {
+fn a_page_token_works_for_its_type_caller_and_tenant_only_and_keeps_the_page_size() {
     let (world, _) = world(1);
-    let pairs = |count: &str| vec![("_count".to_owned(), count.to_owned())];
-    let query = World::query("Patient", &pairs("2"));
+    let query = World::query("Patient", &[("_count".to_owned(), "2".to_owned())]);
     let token = world.run(&query, &Bounds::everything()).unwrap().links.next.unwrap();
-    let refused = |query: &fhir::search::query::Query, token: String| {
-        let query = fhir::search::query::Query { cursor: Some(token), ..query.clone() };
-        matches!(world.run(&query, &Bounds::everything()), Err(SearchError::PageToken))
+    let page = |resource_type: &str, token: &str, whose: (u32, &str)| {
+        world.page(resource_type, token, whose, &Bounds::everything())
     };
-    assert!(!refused(&query, token.clone()));
-    assert!(refused(&World::query("Observation", &pairs("2")), token.clone()));
-    assert!(refused(&World::query("Patient", &pairs("3")), token.clone()));
-    assert!(refused(&query, token[1..].to_owned()));
-    assert!(refused(&query, String::new()));
+    let refused = |resource_type: &str, token: &str, whose: (u32, &str)| {
+        matches!(page(resource_type, token, whose), Err(SearchError::PageToken))
+    };
+    let own = (TENANT, "caller");
+    assert_eq!(page("Patient", &token, own).unwrap().matches.len(), 2);
+    assert!(refused("Observation", &token, own));
+    assert!(refused("Patient", &token, (TENANT, "another")));
+    assert!(refused("Patient", &token, (TENANT + 1, "caller")));
+    assert!(refused("Patient", &token[1..], own));
+    assert!(refused("Patient", "", own));
+    for at in 0..token.len() {
+        let mut altered = token.clone().into_bytes();
+        altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+        assert!(refused("Patient", std::str::from_utf8(&altered).unwrap(), own), "byte {at}");
+    }
+}
+
+#[test]
+fn a_page_token_shows_nothing_of_the_search() {
+    let (world, _) = world(1);
+    let pairs = [("_count".to_owned(), "1".to_owned()), ("_sort".to_owned(), "family".to_owned())];
+    let token =
+        world.run(&World::query("Patient", &pairs), &Bounds::everything()).unwrap().links.next.unwrap();
+    let bytes = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, &token).unwrap();
+    assert!(!bytes.windows(6).any(|window| window == b"family"));
 }
 
 #[test]

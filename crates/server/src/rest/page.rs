@@ -2,30 +2,28 @@
 
 use fhir::json::Value;
 use fhir::outcome::{Issue, IssueType, Outcome, Severity};
-use fhir::search::query::{PAGE_PARAMETER, Query};
-use repository::{Effect, HistoryPage, PreviousPage, SearchMode, SearchPage};
+use fhir::search::query::PAGE_PARAMETER;
+use repository::{Effect, HistoryPage, SearchMode, SearchPage};
 
 use super::form::{self, Pairs};
 
 /// The Bundle of one search page (R4 3.1.1.5).
-pub(crate) fn searchset(base: &str, resource_type: &str, query: &Query, page: SearchPage) -> Vec<u8> {
+///
+/// `own` is the query string of the page's own link. Links to other pages hold a sealed token and nothing else, so that no
+/// value of the search gets into logs and histories on their way.
+pub(crate) fn searchset(base: &str, resource_type: &str, own: &str, page: SearchPage) -> Vec<u8> {
     let size: usize = page.entries.iter().map(|entry| entry.versioned.body.len() + 160).sum();
     let mut out = Writer::new("searchset", size + 512);
     if let Some(total) = page.total {
         out.text(&format!(",\"total\":{total}"));
     }
-    let link = |token: Option<&str>| {
-        let used = query.used.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let pairs = form::encode(used.chain(token.map(|token| (PAGE_PARAMETER, token))));
-        let mark = if pairs.is_empty() { "" } else { "?" };
-        format!("{base}/{resource_type}{mark}{pairs}")
+    let link = |query: &str| {
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{base}/{resource_type}{mark}{query}")
     };
-    let mut links = vec![("self", link(query.cursor.as_deref()))];
-    links.extend(page.next.as_deref().map(|token| ("next", link(Some(token)))));
-    links.extend(page.previous.as_ref().map(|previous| match previous {
-        PreviousPage::First => ("previous", link(None)),
-        PreviousPage::Token(token) => ("previous", link(Some(token))),
-    }));
+    let mut links = vec![("self", link(own))];
+    links.extend(page.next.as_deref().map(|token| ("next", link(&page_query(token)))));
+    links.extend(page.previous.as_deref().map(|token| ("previous", link(&page_query(token)))));
     out.links(&links);
     for entry in &page.entries {
         let mode = match entry.mode {
@@ -48,6 +46,11 @@ pub(crate) fn searchset(base: &str, resource_type: &str, query: &Query, page: Se
         out.entry(None, Some(&outcome), ",\"search\":{\"mode\":\"outcome\"}");
     }
     out.finish()
+}
+
+/// The query string of a link to a page of a search.
+pub(crate) fn page_query(token: &str) -> String {
+    form::encode([(PAGE_PARAMETER, token)])
 }
 
 /// The Bundle of one history page (R4 3.1.0.12).
@@ -144,5 +147,39 @@ impl Writer {
         }
         self.text("}");
         self.out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_to_other_pages_hold_the_token_alone() {
+        let page = SearchPage {
+            next: Some("tokenA".to_owned()),
+            previous: Some("tokenB".to_owned()),
+            ..SearchPage::default()
+        };
+        let body = searchset("https://h/fhir", "Patient", "family=Muster&_count=2", page);
+        let value = fhir::json::parse(&body, &fhir::json::Limits::default()).unwrap();
+        assert_eq!(fhir::validate::validate(&value), []);
+        let links: Vec<(&str, &str)> = value
+            .get("link")
+            .map(Value::elements)
+            .unwrap_or_default()
+            .iter()
+            .map(|link| {
+                ["relation", "url"].map(|name| link.get(name).and_then(Value::as_str).unwrap()).into()
+            })
+            .collect();
+        assert_eq!(
+            links,
+            [
+                ("self", "https://h/fhir/Patient?family=Muster&_count=2"),
+                ("next", "https://h/fhir/Patient?_page=tokenA"),
+                ("previous", "https://h/fhir/Patient?_page=tokenB"),
+            ]
+        );
     }
 }

@@ -1,19 +1,22 @@
-//! `search` by GET and by POST (R4 3.1.1).
+//! `search` by GET and by POST (R4 3.1.1), and the further pages of a search.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use fhir::search::query::{self, Query};
+use fhir::search::query::{self, PAGE_PARAMETER};
 use http::{HeaderMap, StatusCode};
 
-use super::form::Pairs;
+use super::form::{self, Pairs};
 use super::negotiate::{self, Wishes};
 use super::page;
 use crate::edge::Edge;
 use crate::faults;
 use crate::reply::{self, Refusal};
+
+/// Bytes of a query with a page token, which holds a whole search and places in its order.
+const PAGE_QUERY_BYTES_MAX: usize = 48 * 1024;
 
 /// `GET Type?…`.
 pub(crate) async fn by_url(
@@ -23,7 +26,8 @@ pub(crate) async fn by_url(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let query = query.unwrap_or_default();
-    bounded(&edge, query.len())?;
+    let is_page = query.starts_with(PAGE_PARAMETER);
+    bounded(query.len(), if is_page { PAGE_QUERY_BYTES_MAX } else { edge.limits().query_bytes_max })?;
     search(edge, resource_type, Pairs::parse(&query)?, headers).await
 }
 
@@ -39,15 +43,14 @@ pub(crate) async fn by_form(
     // Before the body is read: a stranger should not make us hold one.
     edge.caller(&headers)?;
     let form = edge.body(body).await?;
-    bounded(&edge, form.len())?;
+    bounded(form.len(), edge.limits().query_bytes_max)?;
     let form = std::str::from_utf8(&form).map_err(|_| Refusal::invalid("the form is not UTF-8"))?;
     let mut pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
     pairs.0.extend(Pairs::parse(form)?.0);
     search(edge, resource_type, pairs, headers).await
 }
 
-fn bounded(edge: &Edge, length: usize) -> Result<(), Refusal> {
-    let limit = edge.limits().query_bytes_max;
+fn bounded(length: usize, limit: usize) -> Result<(), Refusal> {
     if length <= limit {
         return Ok(());
     }
@@ -62,22 +65,65 @@ async fn search(
 ) -> Result<Response, Refusal> {
     let wishes = Wishes::read(&headers, &pairs)?;
     let access = edge.access(&headers)?;
-    let query = parse_query(&resource_type, &pairs, wishes.lenient)?;
+    let asked = asked(&resource_type, &pairs, wishes.lenient)?;
     let base = edge.base(&headers);
     let body = edge
         .work(move || {
-            let found = access.search(&query)?;
-            Ok(wishes.shape(page::searchset(&base, &resource_type, &query, found)))
+            let (own, found) = match &asked {
+                Asked::First(query) => {
+                    let used = query.used.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                    (form::encode(used), access.search(query)?)
+                }
+                Asked::Page(token) => (page::page_query(token), access.search_page(&resource_type, token)?),
+            };
+            Ok(wishes.shape(page::searchset(&base, &resource_type, &own, found)))
         })
         .await?;
     Ok(reply::json(StatusCode::OK, body))
 }
 
-/// Reads the criteria of a search.
+/// What a search request asks for.
+#[derive(Debug, PartialEq)]
+enum Asked {
+    /// A search, from its first page.
+    First(Box<query::Query>),
+    /// The page of a token.
+    Page(String),
+}
+
+/// Reads a search request.
 ///
 /// # Errors
 /// 400 with an issue for each pair that cannot be used.
-fn parse_query(resource_type: &str, pairs: &Pairs, lenient: bool) -> Result<Query, Refusal> {
+fn asked(resource_type: &str, pairs: &Pairs, lenient: bool) -> Result<Asked, Refusal> {
+    let shape = |name: &str| matches!(name, "_format" | "_pretty");
+    let mut others = pairs.0.iter().filter(|(name, _)| !shape(name));
+    if let (Some((name, token)), None) = (others.next(), others.next())
+        && name == PAGE_PARAMETER
+    {
+        return Ok(Asked::Page(token.clone()));
+    }
     query::parse(resource_type, &pairs.0, lenient, &query::Limits::default())
+        .map(|query| Asked::First(Box::new(query)))
         .map_err(|issues| Refusal::with_issues(StatusCode::BAD_REQUEST, issues))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Result<Asked, Refusal> {
+        asked("Patient", &Pairs::parse(query).unwrap(), true)
+    }
+
+    #[test]
+    fn a_page_token_stands_alone_but_for_the_shape_of_the_answer() {
+        assert_eq!(read("_page=abc").unwrap(), Asked::Page("abc".to_owned()));
+        assert_eq!(read("_pretty=true&_page=abc&_format=json").unwrap(), Asked::Page("abc".to_owned()));
+        assert!(matches!(read("name=a").unwrap(), Asked::First(_)));
+        // Lenient handling does not help: without its token the search would begin anew.
+        for query in ["_page=abc&name=a", "_page=abc&_page=def", "_count=2&_page=abc"] {
+            assert!(read(query).is_err(), "{query}");
+        }
+    }
 }

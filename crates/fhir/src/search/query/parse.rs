@@ -37,7 +37,7 @@ pub fn parse(
     let mut issues = Vec::new();
     for (name, text) in pairs {
         match reader.pair(name, text) {
-            Ok(()) if [PAGE_PARAMETER, EXPLAIN_PARAMETER, "_format", "_pretty"].contains(&name.as_str()) => {}
+            Ok(()) if [EXPLAIN_PARAMETER, "_format", "_pretty"].contains(&name.as_str()) => {}
             Ok(()) => reader.query.used.push((name.clone(), text.clone())),
             Err(problem) if lenient && problem.code == IssueType::NotSupported => {
                 reader.query.ignored.push(Ignored { name: name.clone(), reason: problem.text });
@@ -122,9 +122,9 @@ impl Reader<'_> {
             }
             "_elements" => self.elements(text)?,
             "_contained" | "_containedType" if text == "false" => {}
+            // Not "unsupported": a lenient reading would leave it out, and answer with the first page.
             PAGE_PARAMETER => {
-                self.once(PAGE_PARAMETER)?;
-                self.query.cursor = Some(text.to_owned());
+                return Err(wrong(name, "a page token stands alone, as in the link it came in"));
             }
             EXPLAIN_PARAMETER => self.query.explain = text == "true",
             "_format" | "_pretty" => {}

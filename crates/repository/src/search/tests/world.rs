@@ -16,7 +16,8 @@ use storage::keys::{KeyRing, RootKey, TenantId};
 use crate::layout;
 use crate::search::run::Matches;
 use crate::search::{
-    Bounds, Codes, Dictionaries, Indexed, Postings, Search, SearchError, SearchLimits, TermChange, Terms,
+    Beginnings, Bounds, Codes, Dictionaries, Indexed, Postings, Search, SearchError, SearchLimits,
+    TermChange, Terms, Tokens,
 };
 
 pub(super) const TENANT: u32 = 1;
@@ -160,7 +161,27 @@ impl World {
     }
 
     pub(super) fn run(&self, query: &Query, bounds: &Bounds) -> Result<Matches, SearchError> {
-        self.look(bounds, |search| search.run(query, ring().as_ref(), b"caller"))
+        self.run_at(query, &Beginnings::default(), bounds)
+    }
+
+    fn run_at(&self, query: &Query, at: &Beginnings, bounds: &Bounds) -> Result<Matches, SearchError> {
+        let ring = ring();
+        let tokens = Tokens::new(TENANT, ring.as_ref(), b"caller", &query.resource_type);
+        self.look(bounds, |search| search.run(query, at, &tokens))
+    }
+
+    /// The page of a token, for a caller.
+    pub(super) fn page(
+        &self,
+        resource_type: &str,
+        token: &str,
+        (tenant, caller): (u32, &str),
+        bounds: &Bounds,
+    ) -> Result<Matches, SearchError> {
+        let ring = ring();
+        let tokens = Tokens::new(tenant, ring.as_ref(), caller.as_bytes(), resource_type);
+        let (pairs, at) = tokens.open(token)?;
+        self.run_at(&Self::query(resource_type, &pairs), &at, bounds)
     }
 
     /// Calls `work` with a search on a snapshot.
@@ -185,24 +206,21 @@ impl World {
 
     /// The numbers of all matches in order, page by page; checks the pages on the way.
     pub(super) fn all(&self, query: &Query, bounds: &Bounds) -> Vec<u64> {
-        let mut query = query.clone();
+        let page_of =
+            |token: &str| self.page(&query.resource_type, token, (TENANT, "caller"), bounds).unwrap();
+        let mut page = self.run(query, bounds).unwrap();
         let mut numbers = Vec::new();
         let mut pages: Vec<Matches> = Vec::new();
         loop {
-            let page = self.run(&query, bounds).unwrap();
             numbers.extend(page.matches.iter().map(|found| found.number));
             let next = page.links.next.clone();
-            if let (Some(before), Some(crate::search::Previous::Page(token))) =
-                (pages.last(), &page.links.previous)
-            {
-                let mut back = query.clone();
-                back.cursor = Some(token.clone());
-                assert_eq!(self.run(&back, bounds).unwrap().matches, before.matches, "the page before");
+            if let (Some(before), Some(token)) = (pages.last(), &page.links.previous) {
+                assert_eq!(page_of(token).matches, before.matches, "the page before");
             }
             assert_eq!(page.links.previous.is_some(), !pages.is_empty());
             pages.push(page);
             match next {
-                Some(token) => query.cursor = Some(token),
+                Some(token) => page = page_of(&token),
                 None => return numbers,
             }
             assert!(pages.len() < 10_000, "pages end");
