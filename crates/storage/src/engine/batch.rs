@@ -11,6 +11,15 @@ pub enum Operation {
     Delete(Bytes),
 }
 
+impl Operation {
+    /// The key that it writes or removes.
+    pub fn key(&self) -> &[u8] {
+        match self {
+            Self::Put(key, _) | Self::Delete(key) => key,
+        }
+    }
+}
+
 /// Operations that [`super::Engine::write`] applies all at once, in order: the last one on a key wins.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {

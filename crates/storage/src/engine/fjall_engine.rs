@@ -286,7 +286,13 @@ impl Engine for FjallEngine {
         self.brake();
         let mut inner = fjall::OwnedWriteBatch::with_capacity(self.database.clone(), batch.len())
             .durability(Some(PersistMode::Buffer));
-        for (space, operation) in batch.into_operations() {
+        let mut operations = batch.into_operations();
+        // In the order of keys each row finds its place near the last one's, with the way there still in the processor's
+        // cache. The sort is stable: of operations on one key the last still wins.
+        operations.sort_by(|(space, one), (other_space, other)| {
+            space.0.cmp(&other_space.0).then_with(|| one.key().cmp(other.key()))
+        });
+        for (space, operation) in operations {
             let keyspace = self.keyspace(space)?;
             match operation {
                 Operation::Put(key, value) => inner.insert(keyspace, key.into_inner(), value.into_inner()),
