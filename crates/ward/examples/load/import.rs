@@ -56,7 +56,7 @@ pub(crate) async fn run(
         (Truth::default(), 0_u64, 0_u64, 0_u64, 0_u64);
     for (nth, (status, answer)) in &sent.answers {
         let bundle: Value = serde_json::from_slice(input.bundles.get(*nth).ok_or("an answer to no bundle")?)?;
-        bytes += input.bundles.get(*nth).map_or(0, Vec::len) as u64;
+        bytes += input.bundles.get(*nth).map_or(0, |bundle| bundle.len()) as u64;
         let asked = bundle["entry"].as_array().map_or(0, Vec::len) as u64;
         if *status != 200 {
             failed += asked;

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::rc::Rc;
 
 use testkit::{Expected, Hospital, Payload};
 
@@ -14,7 +15,7 @@ const BUNDLE_BYTES_MAX: u64 = 4 << 30;
 /// Everything to send.
 pub(crate) struct Input {
     /// FHIR transaction bundles, as JSON, in order.
-    pub(crate) bundles: Vec<Vec<u8>>,
+    pub(crate) bundles: Vec<Rc<[u8]>>,
     /// HL7 v2 messages of one patient each, in the order in which they must arrive.
     pub(crate) stories: Vec<Vec<Vec<u8>>>,
     /// What it is, in words.
@@ -53,7 +54,7 @@ impl Input {
                 Payload::FhirBundle(bytes)
                     if arguments.bundles.is_none() && delivery.expected == Expected::Committed =>
                 {
-                    input.bundles.push(bytes);
+                    input.bundles.push(bytes.into());
                 }
                 Payload::FhirBundle(_) => {}
             }
@@ -64,16 +65,16 @@ impl Input {
 
     /// Bytes of all bundles.
     pub(crate) fn bundle_bytes(&self) -> usize {
-        self.bundles.iter().map(Vec::len).sum()
+        self.bundles.iter().map(|bundle| bundle.len()).sum()
     }
 }
 
-fn read(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+fn read(path: &Path) -> Result<Vec<Rc<[u8]>>, Failure> {
     if path.is_dir() {
         let mut names: Vec<_> = std::fs::read_dir(path)?.flatten().map(|entry| entry.path()).collect();
         names.retain(|name| name.extension().is_some_and(|extension| extension == "json"));
         names.sort();
-        return names.iter().map(|name| Ok(std::fs::read(name)?)).collect();
+        return names.iter().map(|name| Ok(std::fs::read(name)?.into())).collect();
     }
     let file = std::fs::File::open(path).map_err(|error| format!("`{}`: {error}", path.display()))?;
     let mut text = Vec::new();
@@ -82,5 +83,5 @@ fn read(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     } else {
         file.take(BUNDLE_BYTES_MAX).read_to_end(&mut text)?;
     }
-    Ok(text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect())
+    Ok(text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(Rc::from).collect())
 }

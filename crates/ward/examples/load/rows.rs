@@ -174,13 +174,29 @@ async fn first(arguments: &Arguments) -> Result<Value, Failure> {
     let answer = connection.call(&target.get("Patient?_count=1")).await?;
     let page = Page { about: "first answer".to_owned(), matches: 1, ..Page::default() };
     let correct = check::answer(&Expect::Page(page), &answer.body, &mut Tally::default());
+    let first_answer_ms = round(began.elapsed().as_secs_f64() * 1e3);
     Ok(json!({
-        "first_answer_ms": round(began.elapsed().as_secs_f64() * 1e3),
+        "first_answer_ms": first_answer_ms,
+        "resources": resources(&target).await?,
+        "disk": disk(arguments)?.0,
         "status": answer.status,
         "errors": u8::from(correct.is_err()),
         "problems": correct.err(),
         "resident_mb": round(resident_mb(arguments.pid)),
     }))
+}
+
+/// How many resources the store holds, counted type by type.
+async fn resources(target: &Target) -> Result<u64, Failure> {
+    let mut connection = target.connect().await?;
+    let metadata: Value = serde_json::from_slice(&connection.call(&target.get("metadata")).await?.body)?;
+    let mut sum = 0;
+    for kind in metadata["rest"][0]["resource"].as_array().into_iter().flatten() {
+        let path = format!("{}?_summary=count", kind["type"].as_str().unwrap_or_default());
+        let answer: Value = serde_json::from_slice(&connection.call(&target.get(&path)).await?.body)?;
+        sum += answer["total"].as_u64().unwrap_or(0);
+    }
+    Ok(sum)
 }
 
 /// Bytes on disk, by the data folder's parts and together.
