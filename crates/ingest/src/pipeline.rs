@@ -16,7 +16,7 @@ use storage::keys::{KeyRing, TenantId, sha256};
 
 use crate::answer::Answers;
 use crate::commit::{self, Origin};
-use crate::config::{ChannelConfig, ChannelKind, ConfigError};
+use crate::config::{ChannelConfig, ConfigError};
 use crate::events;
 use crate::outcome::Outcome;
 use crate::quarantine::{Cause, Quarantine, QuarantineError, Quarantined, Reason};
@@ -186,21 +186,21 @@ impl Ingest {
         }
     }
 
-    /// A message by HTTPS for the `https` channel `name`, by a caller with a token; `None` if there is no such channel.
+    /// A message by HTTPS for the channel `name`, by a caller with a token; `None` if there is no such channel.
+    ///
+    /// Channels of every kind take it: the caller may write everything anyway, and `ward ingest --channel` goes this way when
+    /// a server runs.
     ///
     /// # Errors
-    /// `Denied` unless the caller may create resources of any type.
+    /// `Denied` unless the caller may create, change and delete resources of any type.
     pub fn receive_for(
         &self,
         caller: &Caller,
         name: &str,
         bytes: &[u8],
     ) -> Result<Option<Received>, repository::Error> {
-        let Some(channel) = self.channel(name).filter(|channel| channel.config.kind == ChannelKind::Https)
-        else {
-            return Ok(None);
-        };
         self.store.access(caller.clone()).may_ingest()?;
+        let Some(channel) = self.channel(name) else { return Ok(None) };
         Ok(Some(self.receive(&channel, bytes)))
     }
 

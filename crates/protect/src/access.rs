@@ -192,8 +192,8 @@ interactions! {
     Capabilities "capabilities" 14 Permissions::NONE,
     /// A named operation.
     Operation "operation" 15 Permissions::READ,
-    /// A message came in over a channel.
-    Ingest "ingest" 16 Permissions::NONE,
+    /// A message came in over a channel. What it may do is known only when it is mapped, so it needs all that writes.
+    Ingest "ingest" 16 Permissions::WRITE,
     /// A log-in, or the use of a token that is not good.
     Login "login" 17 Permissions::NONE,
     /// A token was made or revoked.

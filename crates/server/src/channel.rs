@@ -11,7 +11,7 @@ use crate::edge::Edge;
 use crate::faults;
 use crate::reply::Refusal;
 
-/// Takes one message for a channel of kind `https` and answers with its acknowledgements, or, for `Accept:
+/// Takes one message for a channel and answers with its acknowledgements, or, for `Accept:
 /// application/json`, with what became of it.
 ///
 /// 200 says that the message was dealt with, whatever became of it; other statuses mean that it was not looked at.
@@ -36,5 +36,5 @@ pub(crate) async fn receive(
 }
 
 fn missing() -> Refusal {
-    Refusal::new(faults::UNKNOWN_PATH, "no channel of this name takes messages by HTTPS")
+    Refusal::new(faults::UNKNOWN_PATH, "there is no channel of this name")
 }

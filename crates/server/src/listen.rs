@@ -12,6 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// Bounds of a listener.
 #[derive(Clone, Debug)]
@@ -66,9 +67,17 @@ pub async fn serve(
         };
         let watcher = graceful.watcher();
         let (acceptor, router, limits) = (acceptor.clone(), router.clone(), limits.clone());
+        let mut stop = stop.clone();
         tokio::spawn(async move {
             let _slot = slot;
-            connection(stream, peer, acceptor, router, &limits, watcher).await;
+            let handshake = tokio::select! {
+                stream = handshake(stream, peer, acceptor, &limits) => stream,
+                // Nothing has been asked yet: the stop does not wait for it.
+                () = stopped(&mut stop) => None,
+            };
+            if let Some(stream) = handshake {
+                connection(stream, peer, router, &limits, watcher).await;
+            }
         });
     }
     drop(listener);
@@ -85,22 +94,32 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopping| *stopping).await;
 }
 
-async fn connection(
+async fn handshake(
     stream: TcpStream,
     peer: SocketAddr,
     acceptor: TlsAcceptor,
-    router: Router,
     limits: &ListenLimits,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
+) -> Option<TlsStream<TcpStream>> {
     // Answers are written whole; waiting to fill a packet only adds latency.
     let _ = stream.set_nodelay(true);
     let handshake =
         tokio::time::timeout(Duration::from_millis(limits.handshake_ms_max), acceptor.accept(stream));
-    let Ok(Ok(stream)) = handshake.await else {
-        tracing::debug!(%peer, "a TLS handshake failed");
-        return;
-    };
+    match handshake.await {
+        Ok(Ok(stream)) => Some(stream),
+        _ => {
+            tracing::debug!(%peer, "a TLS handshake failed");
+            None
+        }
+    }
+}
+
+async fn connection(
+    stream: TlsStream<TcpStream>,
+    peer: SocketAddr,
+    router: Router,
+    limits: &ListenLimits,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()

@@ -10,7 +10,7 @@ use crate::faults::{self, Fault};
 use crate::time;
 
 /// The media type of FHIR in JSON (R4 3.1.0.1.11).
-const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+pub(crate) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
 
 /// The HTTP status of a kind of error.
 #[must_use]

@@ -6,14 +6,17 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http::StatusCode;
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::edge::Edge;
-use crate::{channel, events, health, rest};
+use crate::reply::{FHIR_JSON, Refusal};
+use crate::{channel, events, faults, health, rest};
 
 /// Answers smaller than this are sent as they are: compressing them costs more than it saves.
 const COMPRESS_ABOVE_BYTES: u64 = 1024;
@@ -29,11 +32,30 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .with_state(edge)
         .layer(middleware::from_fn(measure))
         .layer(RequestDecompressionLayer::new())
+        .layer(middleware::map_response(spoken))
         .layer(
             CompressionLayer::new().gzip(true).compress_when(
                 SizeAbove::new(COMPRESS_ABOVE_BYTES).and(NotForContentType::const_new("image/")),
             ),
         )
+}
+
+/// What a layer or an extractor refused in its own words, or in none, is said anew: every error is an `OperationOutcome`.
+async fn spoken(response: Response) -> Response {
+    let said = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == FHIR_JSON);
+    let (fault, details) = match response.status() {
+        _ if said => return response,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            (faults::MEDIA, "this `Content-Encoding` is not taken; send `gzip` or none")
+        }
+        StatusCode::BAD_REQUEST => (faults::MALFORMED, "the path or the query is not UTF-8"),
+        _ => return response,
+    };
+    let mut spoken = Refusal::new(fault, details).into_response();
+    if let Some(accepted) = response.headers().get(ACCEPT_ENCODING) {
+        spoken.headers_mut().insert(ACCEPT_ENCODING, accepted.clone());
+    }
+    spoken
 }
 
 /// Counts and times a request under its route, never its path: paths hold ids of patients.

@@ -52,6 +52,8 @@ impl Permissions {
     pub const DELETE: Self = Self(8);
     /// `s`: search, history of a type or of all.
     pub const SEARCH: Self = Self(16);
+    /// All that writes: `cud`.
+    pub const WRITE: Self = Self(13);
     /// All five.
     pub const ALL: Self = Self(31);
 
@@ -68,7 +70,7 @@ impl Permissions {
     fn parse(text: &str) -> Option<Self> {
         match text {
             "read" => return Some(Self::READ.and(Self::SEARCH)),
-            "write" => return Some(Self::CREATE.and(Self::UPDATE).and(Self::DELETE)),
+            "write" => return Some(Self::WRITE),
             "*" => return Some(Self::ALL),
             _ => {}
         }

@@ -33,7 +33,8 @@ const PREFIX: &str = "ward_";
 /// The tokens of a data folder.
 ///
 /// Another process (the command line) may add and revoke while a server runs: the server looks at the file at most each
-/// second, when a token is verified.
+/// second, when a token is verified, and at once for a token that it does not know. So a new token is good immediately, and a
+/// revoked one is good for a second at most.
 pub struct TokenStore {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
@@ -111,7 +112,12 @@ impl TokenStore {
     /// [`TokenError::Unknown`], [`TokenError::Expired`], [`TokenError::Revoked`].
     pub fn verify(&self, text: &str) -> Result<Grant, TokenError> {
         self.look_now_and_then();
-        let checked = self.check(text);
+        let mut checked = self.check(text);
+        if matches!(checked, Err(TokenError::Unknown)) && parse(text).is_some() {
+            // It may have been made a moment ago, and its bearer should not have to wait.
+            self.look_or_warn();
+            checked = self.check(text);
+        }
         match &checked {
             Ok(_) => {}
             Err(TokenError::Expired) => events::token_refused("expired"),
@@ -217,10 +223,13 @@ impl TokenStore {
         let last_ms = self.looked_ms.load(Ordering::Relaxed);
         let due = now_ms.abs_diff(last_ms) >= LOOK_EACH_MS.unsigned_abs();
         let mine = || self.looked_ms.compare_exchange(last_ms, now_ms, Ordering::Relaxed, Ordering::Relaxed);
-        if due
-            && mine().is_ok()
-            && let Err(error) = self.look()
-        {
+        if due && mine().is_ok() {
+            self.look_or_warn();
+        }
+    }
+
+    fn look_or_warn(&self) {
+        if let Err(error) = self.look() {
             // The tokens known before stay good: a broken file must not lock everybody out, nor let anybody in.
             tracing::warn!(error = %error, "the file of tokens could not be read again");
         }

@@ -9,6 +9,7 @@ use protect::access::Interaction;
 use super::write::Sketch;
 use super::{Access, check_id, type_code};
 use crate::error::{Error, ErrorKind, Result, Signal};
+use crate::gate::Reach;
 use crate::prepare::{Content, Draft};
 use crate::record::Origin;
 use crate::types::{Applied, Change, Effect, Expected, Seen, Source, Written};
@@ -94,7 +95,13 @@ impl Access {
     /// # Errors
     /// `Denied`.
     pub fn may_ingest(&self) -> Result<()> {
-        self.caller.decide(Interaction::Ingest, None).map(|_| ())
+        match self.caller.decide(Interaction::Ingest, None)? {
+            Reach::All => Ok(()),
+            // A message brings many resources, and new patients: one compartment cannot hold it.
+            Reach::Patient(_) => {
+                Err(Error::new(ErrorKind::Denied, "a message needs the right to write the whole tenant"))
+            }
+        }
     }
 
     /// Whether a message of this identity was committed. It shows nothing of a patient, so it leaves no audit event.

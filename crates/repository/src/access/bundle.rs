@@ -275,10 +275,14 @@ impl Access {
     /// in its answer.
     pub fn batch(&self, bundle: Value) -> Result<Value> {
         self.audited(Interaction::Batch, None, |shown| {
-            let steps = entry::read(bundle, "batch")?;
-            let mut answers: Vec<Option<Value>> = steps.iter().map(|_| None).collect();
+            // An entry that cannot be read is answered like one that cannot be done: it costs the others nothing.
+            let read = entry::read_each(bundle, "batch")?;
+            let mut answers: Vec<Option<Value>> =
+                read.iter().map(|step| step.as_ref().err().map(error_entry)).collect();
+            let steps: Vec<Step> = read.into_iter().flatten().collect();
             for at in work_order(&steps) {
-                let (Some(step), Some(answer)) = (steps.get(at), answers.get_mut(at)) else { continue };
+                let Some(step) = steps.get(at) else { continue };
+                let Some(answer) = answers.get_mut(step.index) else { continue };
                 *answer = Some(self.single(step, shown).unwrap_or_else(|error| error_entry(&error)));
             }
             Ok(response_bundle("batch-response", answers.into_iter().flatten()))

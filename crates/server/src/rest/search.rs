@@ -94,8 +94,11 @@ enum Asked {
 /// Reads a search request.
 ///
 /// # Errors
-/// 400 with an issue for each pair that cannot be used.
+/// 404 for a type that is none (R4 3.1.0.9), 400 with an issue for each pair that cannot be used.
 fn asked(resource_type: &str, pairs: &Pairs, lenient: bool) -> Result<Asked, Refusal> {
+    if !fhir::definitions::is_resource(resource_type) {
+        return Err(Refusal::new(faults::UNKNOWN_PATH, "this is no resource type of FHIR R4"));
+    }
     let shape = |name: &str| matches!(name, "_format" | "_pretty");
     let mut others = pairs.0.iter().filter(|(name, _)| !shape(name));
     if let (Some((name, token)), None) = (others.next(), others.next())

@@ -30,20 +30,28 @@ pub(crate) struct Arguments {
 /// Converts and prints; the same file gives the same bytes, always.
 pub(crate) fn run(arguments: &Arguments) -> Result {
     let name = arguments.file.display();
-    let bytes = std::fs::read(&arguments.file).during(format!("`{name}` could not be read"))?;
-    let message = only_message(&bytes).map_err(|problem| Failure::new(format!("`{name}`: {problem}")))?;
+    let bytes =
+        std::fs::read(&arguments.file).during(format!("`{name}` could not be read")).map_err(one_message)?;
+    let message =
+        only_message(&bytes).map_err(|problem| one_message(Failure::new(format!("`{name}`: {problem}"))))?;
     let mut options = ParseOptions::default();
     if let Some(charset) = &arguments.charset {
-        options.default_charset = Charset::named(charset)
-            .ok_or_else(|| Failure::usage(format!("`{charset}` is no character set of HL7 table 0211")))?;
+        options.default_charset = Charset::named(charset).ok_or_else(|| {
+            Failure::usage(format!("`{charset}` is no character set of HL7 table 0211"))
+                .hint("write it like `8859/1` or `UNICODE UTF-8`")
+        })?;
     }
-    let parsed = hl7v2::parse(message, &options).during(format!("`{name}` is no HL7 v2 message"))?;
+    let parsed = hl7v2::parse(message, &options)
+        .during(format!("`{name}` is no HL7 v2 message"))
+        .map_err(one_message)?;
     let mut source = Source::new("convert", "tenant/1", Arc::new(sha256));
     if let Some(zone) = &arguments.zone {
-        source.zone = Some(Zone::named(zone).map_err(|error| Failure::usage(error.to_string()))?);
+        source.zone = Some(Zone::named(zone).map_err(|error| {
+            Failure::usage(error.to_string()).hint("zones are named like `Europe/Berlin`")
+        })?);
     }
     let mapped =
-        mapping::hl7v2::map(&parsed.message, &source).during(format!("`{name}` could not be mapped"))?;
+        mapping::hl7v2::map(&parsed.message, &source).during(format!("`{name}` could not be mapped")).map_err(|failure| failure.hint("a channel keeps such a message in quarantine; `ward channel replay` does it again with a later mapping"))?;
     say!("{}", mapping::bundle(&mapped).to_pretty());
     for problem in &parsed.problems {
         eprintln!("problem: {problem}");
@@ -74,6 +82,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
             Ok(())
         }
     }
+}
+
+fn one_message(failure: Failure) -> Failure {
+    failure.hint("name a file with one HL7 v2 message; `ward ingest` takes files with many")
 }
 
 /// The file's one message.

@@ -23,16 +23,24 @@ pub(crate) struct Arguments {
 
 /// Evaluates and prints.
 pub(crate) fn run(arguments: &Arguments) -> Result {
-    let expression = Expression::parse(&arguments.expression)
-        .map_err(|error| Failure::usage(format!("the expression is not FHIRPath: {error}")))?;
-    let bytes =
-        std::fs::read(&arguments.file).during(format!("`{}` could not be read", arguments.file.display()))?;
+    let expression = Expression::parse(&arguments.expression).map_err(|error| {
+        Failure::usage(format!("the expression is not FHIRPath: {error}")).hint(
+            "an expression looks like `Patient.name.where(use = 'official').given`; quote it for the shell",
+        )
+    })?;
+    let bytes = std::fs::read(&arguments.file)
+        .during(format!("`{}` could not be read", arguments.file.display()))
+        .map_err(one_resource)?;
     let resource = json::parse(&bytes, &json::Limits::default())
-        .during(format!("`{}` is not JSON", arguments.file.display()))?;
+        .during(format!("`{}` is not JSON", arguments.file.display()))
+        .map_err(one_resource)?;
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let items = expression
         .evaluate(&resource, &Context { now: Some((now_ms, 0)), ..Context::default() })
-        .map_err(|error| Failure::new(format!("the expression could not be evaluated: {error}")))?;
+        .map_err(|error| {
+            Failure::new(format!("the expression could not be evaluated: {error}"))
+                .hint("look at the parts one by one; `ward fhirpath 'name' FILE` shows what an element holds")
+        })?;
     let values: Vec<Value> = items.iter().map(shown).collect();
     match arguments.format {
         Format::Json => say!("{}", String::from_utf8_lossy(&Value::from(values).to_vec())),
@@ -46,6 +54,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         }
     }
     Ok(())
+}
+
+fn one_resource(failure: Failure) -> Failure {
+    failure.hint("name a file with one FHIR resource in JSON")
 }
 
 /// An item as JSON: elements as they stand, computed values in the JSON type that fits.

@@ -109,8 +109,9 @@ fn summary(total: &Tally, seconds: f64, format: Format) {
 
 /// All files at or below a path, in the order of names; links are not followed below the path given.
 fn walk(path: &Path, found: &mut Vec<PathBuf>) -> Result {
-    let facts =
-        std::fs::metadata(path).map_err(|error| Failure::new(format!("`{}`: {error}", path.display())))?;
+    let facts = std::fs::metadata(path).map_err(|error| {
+        Failure::new(format!("`{}`: {error}", path.display())).hint("name files and folders that are there")
+    })?;
     if !facts.is_dir() {
         found.push(path.to_owned());
         return Ok(());
@@ -146,14 +147,18 @@ enum Way {
 
 impl Way {
     fn open(base: Base, config: &Config, channel: &str) -> Result<Self> {
+        let unknown = || {
+            Failure::usage(format!("there is no channel `{channel}`"))
+                .hint("`ward channel list` shows the channels")
+        };
+        if channel != FILES_CHANNEL && config.channel.iter().all(|one| one.name != channel) {
+            return Err(unknown());
+        }
         match std::fs::read_to_string(base.layout.running()) {
             Ok(url) if reachable(url.trim()) => Self::server(base, url.trim(), channel),
             _ => {
                 let home = Home::open(base, config, &mut |_, _| {})?;
-                let channel = home.ingest.channel(channel).ok_or_else(|| {
-                    Failure::usage(format!("there is no channel `{channel}`"))
-                        .hint("`ward channel list` shows the channels")
-                })?;
+                let channel = home.ingest.channel(channel).ok_or_else(unknown)?;
                 Ok(Self::Direct { home: Box::new(home), channel })
             }
         }

@@ -53,7 +53,10 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
                 Failure::usage("this is no id of a token: 16 hexadecimal digits")
                     .hint("`ward token list` shows the ids")
             })?;
-            base.tokens()?.revoke(id).during("the token could not be revoked")
+            base.tokens()?
+                .revoke(id)
+                .during("the token could not be revoked")
+                .map_err(|failure| failure.hint("`ward token list` shows the ids"))
         }
     }
 }
@@ -70,6 +73,9 @@ pub(crate) fn create(base: &Base, scope: &str, name: &str, days: u16) -> Result<
             "the scope names `{name}`, which is no resource type of FHIR R4"
         ))
         .hint("types are written like `Patient` or `Observation`; `*` is every type"));
+    }
+    if scopes.is_empty() {
+        return Err(Failure::usage("the scope grants nothing").hint("`system/*.cruds` grants everything"));
     }
     let days_ms = i64::from(days) * 86_400_000;
     let spec = TokenSpec {

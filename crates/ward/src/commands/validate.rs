@@ -42,14 +42,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         say!("{}", String::from_utf8_lossy(&Value::from(outcomes).to_vec()));
     }
     if wrong > 0 {
-        return Err(Failure::new(format!("{wrong} of {} files are not valid R4", arguments.files.len())));
+        return Err(Failure::new(format!("{wrong} of {} files are not valid R4", arguments.files.len()))
+            .hint("each line above names a place in the resource; `--format json` gives OperationOutcomes"));
     }
     Ok(())
 }
 
 fn check(path: &PathBuf) -> Result<Vec<Issue>> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::new(format!("`{}` could not be read: {error}", path.display())))?;
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::new(format!("`{}` could not be read: {error}", path.display()))
+            .hint("name files with FHIR in JSON")
+    })?;
     Ok(match json::parse(&bytes, &json::Limits::default()) {
         Ok(value) => validate(&value),
         Err(error) => vec![Issue::from(error)],

@@ -126,6 +126,8 @@ fn look(client: &mut Client) -> String {
         client.get(&format!("/fhir/{query}"));
     }
     client.call("GET", &format!("/fhir/Patient/{id}"), &[("x-request-id", canary::EMAIL)], &[]).ok();
+    client.call(&canary::FAMILY.to_ascii_uppercase(), "/fhir/Patient", &[], &[]);
+    client.call("GET", "/fhir/Patient", &[("accept", &format!("text/{}", canary::FAMILY))], &[]);
     id
 }
 

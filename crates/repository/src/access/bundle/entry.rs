@@ -62,8 +62,13 @@ impl Step {
     }
 }
 
-/// Reads all entries of a bundle of this type.
+/// Reads all entries of a bundle of this type; the first that cannot be read refuses it.
 pub(super) fn read(bundle: Value, kind: &str) -> Result<Vec<Step>> {
+    read_each(bundle, kind)?.into_iter().collect()
+}
+
+/// Reads all entries of a bundle of this type, each for itself.
+pub(super) fn read_each(bundle: Value, kind: &str) -> Result<Vec<Result<Step>>> {
     let Value::Object(mut bundle) = bundle else {
         return Err(Error::new(ErrorKind::Invalid, "a bundle is expected here"));
     };
@@ -82,7 +87,7 @@ pub(super) fn read(bundle: Value, kind: &str) -> Result<Vec<Step>> {
             format!("a bundle may have at most {BUNDLE_ENTRIES_MAX} entries"),
         ));
     }
-    entries.into_iter().enumerate().map(|(index, entry)| step(index, entry)).collect()
+    Ok(entries.into_iter().enumerate().map(|(index, entry)| step(index, entry)).collect())
 }
 
 fn step(index: usize, entry: Value) -> Result<Step> {

@@ -162,7 +162,7 @@ impl Answer {
     #[track_caller]
     fn check(&self, method: &str) {
         let kind = self.header("content-type");
-        if self.header("content-encoding") != "" || method == "HEAD" {
+        if !self.header("content-encoding").is_empty() || method == "HEAD" {
             return;
         }
         if self.status.is_client_error() || self.status.is_server_error() {

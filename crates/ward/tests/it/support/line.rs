@@ -58,7 +58,7 @@ impl Line {
     pub(crate) fn read(&mut self) -> io::Result<Message> {
         let mut buffer = [0; 4096];
         loop {
-            while let Some(event) = self.frames.next_event() {
+            if let Some(event) = self.frames.next_event() {
                 let FrameEvent::Message(bytes) = event else { panic!("the server sent {event:?}") };
                 return Ok(parse(&bytes, &ParseOptions::default()).unwrap().message);
             }
@@ -74,6 +74,19 @@ impl Line {
     pub(crate) fn send(&mut self, message: &[u8]) -> String {
         self.write(message).unwrap();
         code(&self.read().unwrap())
+    }
+
+    /// Whether the server closes the connection, or says what is no acknowledgement.
+    pub(crate) fn read_fails(&mut self) -> bool {
+        let mut all = Vec::new();
+        let _ = self.stream.read_to_end(&mut all);
+        !all.windows(3).any(|window| window == b"MSA")
+    }
+
+    /// Whether the handshake of TLS gets no answer within `wait`.
+    pub(crate) fn is_deaf_for(&mut self, wait: Duration) -> bool {
+        self.socket.set_read_timeout(Some(wait)).unwrap();
+        self.stream.write_all(b"x").and_then(|()| self.stream.flush()).is_err()
     }
 
     /// Whether nothing more comes within `wait`.

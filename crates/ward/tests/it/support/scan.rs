@@ -48,7 +48,7 @@ impl Scan {
         for (start, magic) in bytes.windows(4).enumerate() {
             let rest = &bytes[start..];
             let inside = match magic {
-                [0x28, 0xB5, 0x2F, 0xFD] => zstd::Decoder::new(rest).ok().map(|frame| unpacked(frame)),
+                [0x28, 0xB5, 0x2F, 0xFD] => zstd::Decoder::new(rest).ok().map(unpacked),
                 [0x1F, 0x8B, 0x08, _] => Some(unpacked(flate2::read::GzDecoder::new(rest))),
                 _ => None,
             };
