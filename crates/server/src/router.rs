@@ -9,7 +9,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::decompression::RequestDecompressionLayer;
@@ -48,12 +48,15 @@ async fn spoken(response: Response) -> Response {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             (faults::MEDIA, "this `Content-Encoding` is not taken; send `gzip` or none")
         }
+        StatusCode::METHOD_NOT_ALLOWED => (faults::METHOD, "this path does not take that method"),
         StatusCode::BAD_REQUEST => (faults::MALFORMED, "the path or the query is not UTF-8"),
         _ => return response,
     };
     let mut spoken = Refusal::new(fault, details).into_response();
-    if let Some(accepted) = response.headers().get(ACCEPT_ENCODING) {
-        spoken.headers_mut().insert(ACCEPT_ENCODING, accepted.clone());
+    for name in [ACCEPT_ENCODING, ALLOW] {
+        if let Some(value) = response.headers().get(&name) {
+            spoken.headers_mut().insert(name, value.clone());
+        }
     }
     spoken
 }

@@ -135,9 +135,9 @@ fn a_wrong_or_missing_key_file_and_a_missing_folder_are_named() {
     let other = Folder::new();
     let key = other.key();
     folder.ward(&["token", "list", "--key-file", key.to_str().unwrap()]).refused(1, "keys");
-    folder.ward(&["token", "list", "--key-file", "nowhere.key"]).refused(1, "root key");
+    folder.ward(&["token", "list", "--key-file", "nowhere.key"]).refused(1, "`nowhere.key`");
     let garbage = folder.file("garbage.key", b"not a key");
-    folder.ward(&["token", "list", "--key-file", garbage.to_str().unwrap()]).refused(1, "root key");
+    folder.ward(&["token", "list", "--key-file", garbage.to_str().unwrap()]).refused(1, "garbage.key");
     folder.ward(&["token", "list", "--data", "nowhere"]).refused(1, "no data folder of Ward");
     folder.ward(&["audit", "verify", "--data", "nowhere"]).refused(1, "no data folder of Ward");
     folder.ward(&["serve", "--data", "nowhere"]).refused(1, "nowhere");
