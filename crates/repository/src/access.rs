@@ -71,7 +71,7 @@ impl Access {
                 .if_modified_since_ms
                 .is_some_and(|since| last_updated_ms.div_euclid(1000) <= since.div_euclid(1000));
             // If-None-Match goes before If-Modified-Since (RFC 9110, 13.2.2).
-            let holds = conditions.if_none_match.map_or(holds_time, |held| held == version);
+            let holds = conditions.if_none_match.map_or(holds_time, |held| held.holds(version));
             if holds {
                 return Ok(Read::NotModified { version, last_updated_ms });
             }

@@ -51,6 +51,7 @@ pub use gate::Caller;
 pub use prepare::RESOURCE_BYTES_MAX;
 pub use store::{Options, Parts, Progress, SpaceReport, Store, rebuild, verify};
 pub use types::{
-    Applied, Change, Conditions, Effect, Expected, HISTORY_COUNT_DEFAULT, HISTORY_COUNT_MAX, HistoryOptions,
-    HistoryPage, HistoryTarget, Read, SearchEntry, SearchMode, SearchPage, Seen, Source, Versioned, Written,
+    Applied, Change, Conditions, Effect, Expected, HISTORY_COUNT_DEFAULT, HISTORY_COUNT_MAX, Held,
+    HistoryOptions, HistoryPage, HistoryTarget, Read, SearchEntry, SearchMode, SearchPage, Seen, Source,
+    Versioned, Written,
 };

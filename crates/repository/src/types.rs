@@ -102,12 +102,32 @@ pub enum Read {
 }
 
 /// The facts of `If-None-Match` and `If-Modified-Since`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
-    /// The caller holds this version.
-    pub if_none_match: Option<u64>,
+    /// What the caller holds, where it says so.
+    pub if_none_match: Option<Held>,
     /// The caller holds what stood at this time (HTTP dates have whole seconds), milliseconds since 1970 UTC.
     pub if_modified_since_ms: Option<i64>,
+}
+
+/// The versions that a caller holds already (RFC 9110, 13.1.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// `*`: any that there is.
+    Any,
+    /// One of these.
+    Versions(Vec<u64>),
+}
+
+impl Held {
+    /// Whether `version` is among them.
+    #[must_use]
+    pub fn holds(&self, version: u64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Versions(versions) => versions.contains(&version),
+        }
+    }
 }
 
 /// What a history is asked of.

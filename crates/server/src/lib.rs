@@ -4,6 +4,7 @@
 //! errors into HTTP. It is not a place for rules about resources: those are the repository's and `protect`'s.
 
 mod channel;
+mod drain;
 mod edge;
 mod events;
 mod faults;

@@ -8,15 +8,15 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::StatusCode;
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, HOST};
+use http::{HeaderValue, StatusCode};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::edge::Edge;
 use crate::reply::{FHIR_JSON, Refusal};
-use crate::{channel, events, faults, health, rest};
+use crate::{channel, drain, events, faults, health, rest};
 
 /// Answers smaller than this are sent as they are: compressing them costs more than it saves.
 const COMPRESS_ABOVE_BYTES: u64 = 1024;
@@ -33,6 +33,7 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .layer(middleware::from_fn(measure))
         .layer(RequestDecompressionLayer::new())
         .layer(middleware::map_response(spoken))
+        .layer(middleware::from_fn(drain::drain))
         .layer(
             CompressionLayer::new().gzip(true).compress_when(
                 SizeAbove::new(COMPRESS_ABOVE_BYTES).and(NotForContentType::const_new("image/")),
@@ -61,8 +62,17 @@ async fn spoken(response: Response) -> Response {
     spoken
 }
 
+/// HTTP/2 names the host in `:authority`, not in `Host` (RFC 9113, 8.3.1); links in answers need it either way.
+fn name_host(request: &mut Request) {
+    let authority = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
+    if let Some(Ok(host)) = authority {
+        request.headers_mut().insert(HOST, host);
+    }
+}
+
 /// Counts and times a request under its route, never its path: paths hold ids of patients.
-async fn measure(request: Request, next: Next) -> Response {
+async fn measure(mut request: Request, next: Next) -> Response {
+    name_host(&mut request);
     let started = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());

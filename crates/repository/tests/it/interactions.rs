@@ -1,4 +1,4 @@
-use repository::{Conditions, Effect, Read};
+use repository::{Conditions, Effect, Held, Read};
 
 use crate::fixture::{NOW_MS, body, family, hospital, json, kind, observation, patient};
 
@@ -96,8 +96,9 @@ fn a_conditional_read_tells_what_the_caller_holds() {
     let access = hospital.access();
     access.update("Patient", "a", patient("a", "Alpha"), None).unwrap();
     let check = |if_none_match, if_modified_since_ms, found| {
+        let if_none_match = Option::map(if_none_match, |version| Held::Versions(vec![version]));
         let conditions = Conditions { if_none_match, if_modified_since_ms };
-        let read = access.read_if("Patient", "a", conditions).unwrap();
+        let read = access.read_if("Patient", "a", conditions.clone()).unwrap();
         assert_eq!(matches!(read, Read::Found(_)), found, "{conditions:?}");
     };
     check(None, None, true);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
-use repository::{Conditions, Read};
+use repository::{Conditions, Held, Read};
 
 use super::form::Pairs;
 use super::negotiate::Wishes;
@@ -58,25 +58,45 @@ pub(crate) async fn vread(
 fn conditions(headers: &HeaderMap) -> Conditions {
     let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     Conditions {
-        if_none_match: text(header::IF_NONE_MATCH).and_then(etag_version),
+        if_none_match: text(header::IF_NONE_MATCH).map(held),
         if_modified_since_ms: text(header::IF_MODIFIED_SINCE).and_then(time::parse_http_date),
     }
 }
 
-/// The version in an entity tag: `W/"3"`, also `"3"`.
+/// The versions in `If-None-Match`: `*`, or entity tags with commas between them. Tags that are not ours match nothing.
+fn held(tags: &str) -> Held {
+    if tags.trim() == "*" {
+        return Held::Any;
+    }
+    Held::Versions(tags.split(',').filter_map(etag_version).collect())
+}
+
+/// The version in an entity tag: `W/"3"`, also `"3"` and, as some clients write it, `3`.
 pub(crate) fn etag_version(tag: &str) -> Option<u64> {
     let tag = tag.trim();
-    tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').parse().ok()
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
+    let bare = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);
+    // `parse` would take a sign as well.
+    bare.bytes().all(|byte| byte.is_ascii_digit()).then(|| bare.parse().ok()).flatten()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::etag_version;
+    use super::*;
 
     #[test]
     fn an_entity_tag_names_a_version() {
         assert_eq!(etag_version("W/\"3\""), Some(3));
         assert_eq!(etag_version("\"12\""), Some(12));
-        assert_eq!(etag_version("W/\"abc\""), None);
+        for other in ["W/\"abc\"", "", "\"\"", "\"1", "W/\"+1\"", "\"99999999999999999999\""] {
+            assert_eq!(etag_version(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn several_tags_or_any_may_be_held() {
+        assert_eq!(held(" * "), Held::Any);
+        assert_eq!(held("\"5\", W/\"1\",\"x\""), Held::Versions(vec![5, 1]));
+        assert_eq!(held("\"x\""), Held::Versions(Vec::new()), "a tag of another server is no wish to ignore");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
+use fhir::definitions;
 use fhir::search::query::{self, PAGE_PARAMETER};
 use http::{HeaderMap, StatusCode};
 
@@ -94,9 +95,9 @@ enum Asked {
 /// Reads a search request.
 ///
 /// # Errors
-/// 404 for a type that is none (R4 3.1.0.9), 400 with an issue for each pair that cannot be used.
+/// 404 for an unknown type, 400 with an issue for each pair that cannot be used.
 fn asked(resource_type: &str, pairs: &Pairs, lenient: bool) -> Result<Asked, Refusal> {
-    if !fhir::definitions::is_resource(resource_type) {
+    if !definitions::is_resource(resource_type) {
         return Err(Refusal::new(faults::UNKNOWN_PATH, "this is no resource type of FHIR R4"));
     }
     let shape = |name: &str| matches!(name, "_format" | "_pretty");

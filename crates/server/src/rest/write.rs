@@ -30,7 +30,7 @@ pub(crate) async fn create(
     let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
     negotiate::takes(&headers, RESOURCE)?;
     let access = edge.access(&headers)?;
-    let none_exist = text(&headers, "if-none-exist");
+    let none_exist = if_none_exist(&headers)?;
     let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
     let written = edge
         .work(move || {
@@ -156,11 +156,21 @@ pub(crate) async fn conditional_delete(
     Ok(deleted(&written))
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+/// The criteria of a conditional create. A header that is no text is refused: without it the create would be a plain one.
+fn if_none_exist(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let text = headers.get("if-none-exist").map(|value| value.to_str().map(str::to_owned));
+    text.transpose()
+        .map_err(|_| Refusal::invalid("`If-None-Exist` holds characters beyond ASCII: write them as %XX"))
 }
 
+/// The version that must stand. `If-None-Match` on a write is refused: passing over a condition could overwrite what the
+/// client meant to keep.
 fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+    if headers.contains_key(header::IF_NONE_MATCH) {
+        return Err(Refusal::invalid(
+            "`If-None-Match` is not taken on writes; `POST` with `If-None-Exist` creates only what is not there",
+        ));
+    }
     let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let tag = value.to_str().unwrap_or_default();
     etag_version(tag)
