@@ -3,6 +3,7 @@
 mod apply;
 mod bundle;
 mod history;
+mod needs;
 mod write;
 
 pub use apply::{CHANGES_MAX, Standing, WorkOut};
@@ -19,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result, Signal};
 use crate::finding;
 use crate::gate::{self, Caller, Reach, Shown};
 use crate::layout;
-use crate::prepare::{Content, Done, Draft, Guard, Transaction, prepare};
+use crate::prepare::{Content, Done, Draft, Guard, Need, Transaction, prepare};
 use crate::record::Origin;
 use crate::row::Row;
 use crate::search::Beginnings;
@@ -198,13 +199,25 @@ impl Access {
         guards: Vec<Guard>,
         origin: Origin,
     ) -> Result<Vec<Done>> {
+        self.submit_needing(view, position, drafts, (guards, Vec::new()), origin)
+    }
+
+    /// As [`Self::submit`], for references that must lead somewhere.
+    fn submit_needing(
+        &self,
+        view: View,
+        position: u64,
+        drafts: Vec<Draft>,
+        (guards, needs): (Vec<Guard>, Vec<Need>),
+        origin: Origin,
+    ) -> Result<Vec<Done>> {
         if self.inner.is_poisoned() {
             return Err(Error::new(
                 ErrorKind::Unavailable,
                 "the store refuses writes after a failed one; it has to be restarted",
             ));
         }
-        let transaction = Transaction { view, position, origin, drafts, guards };
+        let transaction = Transaction { view, position, origin, drafts, guards, needs };
         let answer = self.inner.queue.push(transaction)?;
         answer
             .recv()

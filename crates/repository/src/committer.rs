@@ -167,6 +167,13 @@ impl Committer {
                 }
             }
         }
+        for need in &transaction.needs {
+            if self.changed_since(view.tenant, need.type_code, position)
+                && !view.is_live(need.type_code, &need.id_hash)?
+            {
+                return Err(stale());
+            }
+        }
         for draft in &mut transaction.drafts {
             if !draft.fresh && self.changed_since(view.tenant, draft.type_code, position) {
                 let number = self.applier.numbers.get(&view, &draft.id_hash)?;

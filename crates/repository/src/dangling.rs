@@ -15,7 +15,7 @@ use crate::core::Core;
 use crate::error::Result;
 use crate::layout;
 use crate::row::Row;
-use crate::view::{View, corrupt, engine};
+use crate::view::{corrupt, engine};
 
 /// References of resources of one type to resources of another that do not exist or are deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub fn dangling(
         references(&value, &mut |to, id| {
             let there = match known.get(&(to, id.into())) {
                 Some(there) => Ok(*there),
-                None => exists(&view, to, id),
+                None => view.is_live(to, &view.id_hash(to, id)),
             };
             match there {
                 Ok(there) => {
@@ -78,28 +78,61 @@ pub fn dangling(
     Ok(found.into_iter().map(|((from, to), references)| Dangling { from, to, references }).collect())
 }
 
-fn exists(view: &View, code: u16, id: &str) -> Result<bool> {
-    Ok(view.find(code, id)?.is_some_and(|(_, row)| !row.deleted))
+/// Walks over all `Reference.reference` of a resource that have the form `Type/id` or `Type/id/_history/version`.
+///
+/// What stands in a stored Bundle refers to its other entries (R4 bundle.html#references), so a Bundle has none.
+pub(crate) fn references(resource: &Value, each: &mut dyn FnMut(u16, &str)) {
+    if resource.resource_type() != Some("Bundle") {
+        walk(resource, each);
+    }
 }
 
-/// Walks over all `Reference.reference` of the form `Type/id` or `Type/id/_history/version`.
-fn references(value: &Value, each: &mut dyn FnMut(u16, &str)) {
+fn walk(value: &Value, each: &mut dyn FnMut(u16, &str)) {
     match value {
-        Value::Array(elements) => elements.iter().for_each(|element| references(element, each)),
+        Value::Array(elements) => elements.iter().for_each(|element| walk(element, each)),
         Value::Object(object) => {
             for (key, member) in object.iter() {
                 match member.as_str().filter(|_| key == "reference") {
-                    Some(text) => {
-                        let mut parts = text.split('/');
-                        let code = parts.next().and_then(layout::type_code);
-                        if let (Some(code), Some(id)) = (code, parts.next()) {
-                            each(code, id);
-                        }
-                    }
-                    None => references(member, each),
+                    Some(text) => target(text).into_iter().for_each(|(code, id)| each(code, id)),
+                    None => walk(member, each),
                 }
             }
         }
         _ => {}
+    }
+}
+
+/// Type and id that a reference names, if it names a resource of this store.
+fn target(reference: &str) -> Option<(u16, &str)> {
+    let mut parts = reference.split('/');
+    let code = parts.next().and_then(layout::type_code)?;
+    Some((code, parts.next()?))
+}
+
+/// Where in a resource the first reference to `wanted` stands, as FHIRPath: `Observation.performer[1]`.
+pub(crate) fn place_of(resource: &Value, wanted: (u16, &str)) -> Option<String> {
+    let mut place = resource.resource_type()?.to_owned();
+    find(resource, wanted, &mut place).then_some(place)
+}
+
+fn find(value: &Value, wanted: (u16, &str), place: &mut String) -> bool {
+    let length = place.len();
+    match value {
+        Value::Array(elements) => elements.iter().enumerate().any(|(index, element)| {
+            place.truncate(length);
+            place.push_str(&format!("[{index}]"));
+            find(element, wanted, place)
+        }),
+        Value::Object(object) => {
+            let here = object.get("reference").and_then(Value::as_str).and_then(target);
+            here == Some(wanted)
+                || object.iter().any(|(key, member)| {
+                    place.truncate(length);
+                    place.push('.');
+                    place.push_str(key);
+                    find(member, wanted, place)
+                })
+        }
+        _ => false,
     }
 }

@@ -65,6 +65,12 @@ pub(crate) struct Guard {
     pub(crate) found: Option<u64>,
 }
 
+/// A resource outside the transaction that one of its references leads to; it must still be there at the commit.
+pub(crate) struct Need {
+    pub(crate) type_code: u16,
+    pub(crate) id_hash: [u8; 16],
+}
+
 /// A transaction, ready for the committer.
 pub(crate) struct Transaction {
     pub(crate) view: View,
@@ -73,6 +79,7 @@ pub(crate) struct Transaction {
     pub(crate) origin: Origin,
     pub(crate) drafts: Vec<Draft>,
     pub(crate) guards: Vec<Guard>,
+    pub(crate) needs: Vec<Need>,
 }
 
 /// What became of one operation.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::prepare::{Answer, Transaction};
+use crate::prepare::{Answer, Content, Transaction};
 
 /// Transactions that may wait in a lane; a caller that finds it full waits for room.
 const LANE_MAX: usize = 1024;
@@ -114,6 +114,7 @@ struct Touched {
     operations: usize,
     ids: HashSet<(u32, [u8; 16])>,
     types: HashSet<(u32, u16)>,
+    deleted: HashSet<(u32, [u8; 16])>,
     messages: HashSet<(u32, Vec<u8>)>,
 }
 
@@ -123,6 +124,7 @@ impl Touched {
         let identity = &transaction.origin.message_identity;
         transaction.drafts.iter().any(|draft| self.ids.contains(&(tenant, draft.id_hash)))
             || transaction.guards.iter().any(|guard| self.types.contains(&(tenant, guard.type_code)))
+            || transaction.needs.iter().any(|need| self.deleted.contains(&(tenant, need.id_hash)))
             || (!identity.is_empty() && self.messages.contains(&(tenant, identity.clone())))
     }
 
@@ -132,6 +134,9 @@ impl Touched {
         for draft in &transaction.drafts {
             self.ids.insert((tenant, draft.id_hash));
             self.types.insert((tenant, draft.type_code));
+            if matches!(draft.content, Content::Delete) {
+                self.deleted.insert((tenant, draft.id_hash));
+            }
         }
         if !transaction.origin.message_identity.is_empty() {
             self.messages.insert((tenant, transaction.origin.message_identity.clone()));

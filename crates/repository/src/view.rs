@@ -67,6 +67,14 @@ impl View {
         value.map(|value| Head::read(&value).map(|head| head.version).map_err(corrupt)).transpose()
     }
 
+    /// Whether a resource exists under the id of this hash and is not deleted.
+    pub(crate) fn is_live(&self, type_code: u16, id_hash: &[u8; 16]) -> Result<bool> {
+        let Some(number) = self.number_of_hash(id_hash)? else { return Ok(false) };
+        let key = layout::current_key(self.tenant, type_code, number);
+        let Some(value) = self.reader.get(layout::CURRENT, &key).map_err(engine)? else { return Ok(false) };
+        Head::read(&value).map(|head| !head.deleted).map_err(corrupt)
+    }
+
     /// The row of one version, superseded or current.
     pub(crate) fn row_of_version(&self, type_code: u16, number: u64, version: u64) -> Result<Option<Row>> {
         if let Some(row) = self.row(type_code, number)?

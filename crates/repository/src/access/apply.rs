@@ -6,10 +6,12 @@ use compact_str::CompactString;
 use fhir::json::Value;
 use protect::access::Interaction;
 
+use super::needs;
 use super::write::Sketch;
 use super::{Access, check_id, type_code};
 use crate::error::{Error, ErrorKind, Result, Signal};
 use crate::gate::Reach;
+use crate::layout;
 use crate::prepare::{Content, Draft};
 use crate::record::Origin;
 use crate::types::{Applied, Change, Effect, Expected, Seen, Source, Written};
@@ -39,11 +41,15 @@ impl Access {
     /// Commits a set of changes, all or none, and remembers the message that it came from.
     ///
     /// # Errors
-    /// `Conflict` if an expected version is not the current one, `Unprocessable` for an invalid resource, `TooCostly` for
+    /// `Conflict` if an expected version is not the current one, `NotFound` for a reference `Type/id` to what is neither
+    /// there nor among the changes, `Unprocessable` for an invalid resource, `TooCostly` for
     /// more than [`CHANGES_MAX`] changes, `Denied`, `Unavailable`.
     pub fn apply(&self, changes: Vec<Change>, source: &Source) -> Result<Applied> {
         self.audited(Interaction::Ingest, None, |shown| {
-            let applied = self.apply_once(changes, source)?;
+            let applied = self.apply_once(changes, source).map_err(|error| match error.signal() {
+                Some(Signal::Stale) => needs::gone_meanwhile(),
+                _ => error,
+            })?;
             note(shown, &applied);
             Ok(applied)
         })
@@ -142,7 +148,12 @@ impl Access {
         let view = self.view()?;
         let mut drafts = Vec::with_capacity(changes.len());
         let mut written = HashSet::with_capacity(changes.len());
+        let mut named = Vec::with_capacity(changes.len());
         for change in changes {
+            named.push(match &change {
+                Change::Put { value, .. } => needs::named(value),
+                Change::Delete { .. } => needs::Named::new(),
+            });
             let draft = self.draft(&view, change)?;
             if !written.insert(draft.id_hash) {
                 return Err(Error::new(ErrorKind::Invalid, "a resource stands twice in one set of changes"));
@@ -150,7 +161,8 @@ impl Access {
             drafts.push(draft);
         }
         let sketches: Vec<Sketch> = drafts.iter().map(Sketch::without_body).collect();
-        let done = self.submit(view, position, drafts, Vec::new(), self.origin_of(source));
+        let needs = needs::needs(&view, &drafts, &named).map_err(|(_, error)| error)?;
+        let done = self.submit_needing(view, position, drafts, (Vec::new(), needs), self.origin_of(source));
         let written = done.and_then(|done| {
             sketches
                 .into_iter()
@@ -192,7 +204,9 @@ impl Access {
         match change {
             Change::Put { value, expected } => {
                 let resource_type = CompactString::from(value.resource_type().unwrap_or_default());
-                let code = type_code(&resource_type)?;
+                let code = layout::type_code(&resource_type).ok_or_else(|| {
+                    Error::new(ErrorKind::Unprocessable, "has a `resourceType` that R4 does not know")
+                })?;
                 let id = CompactString::from(value.get("id").and_then(Value::as_str).unwrap_or_default());
                 check_id(&id)?;
                 self.check(&resource_type, &value)?;

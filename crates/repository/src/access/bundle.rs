@@ -13,6 +13,7 @@ use protect::access::Interaction;
 
 use self::entry::{Method, Step, Target};
 use self::links::Links;
+use super::needs;
 use super::write::{Sketch, admit_draft, check_same_id, expected};
 use super::{Access, check_id, type_code};
 use crate::body::instant;
@@ -68,7 +69,7 @@ impl Access {
         self.audited(Interaction::Transaction, None, |shown| {
             let steps = entry::read(bundle, "transaction")?;
             // Resources move into the drafts at each try, so all tries but the last work on a copy.
-            self.retrying(|| self.transact(&steps, self.origin(), &mut Vec::new(), shown))
+            self.retrying(|| self.transact(&steps, self.origin(), false, &mut Vec::new(), shown))
         })
     }
 
@@ -76,7 +77,7 @@ impl Access {
     /// in the same record.
     ///
     /// # Errors
-    /// Those of [`Self::transaction`].
+    /// Those of [`Self::transaction`]; `NotFound` for a reference `Type/id` to what is neither there nor in the bundle.
     pub fn transaction_from(&self, bundle: Value, source: &Source) -> Result<Applied> {
         self.audited(Interaction::Ingest, None, |shown| {
             if let Some(seen) = self.seen_now(source)? {
@@ -87,16 +88,18 @@ impl Access {
             let mut written = Vec::new();
             let done = self.retrying(|| {
                 written.clear();
-                self.transact(&steps, self.origin_of(source), &mut written, shown)
+                self.transact(&steps, self.origin_of(source), true, &mut written, shown)
             });
             self.applied(done.map(|_| written), source)
         })
     }
 
+    /// With `strict`, every reference must lead to something.
     fn transact(
         &self,
         steps: &[Step],
         origin: Origin,
+        strict: bool,
         all: &mut Vec<Written>,
         shown: &mut Shown,
     ) -> Result<Value> {
@@ -132,17 +135,25 @@ impl Access {
         let order = work_order(steps);
         let mut drafts = Vec::with_capacity(order.len());
         let mut drafted = Vec::with_capacity(order.len());
+        let mut named = Vec::with_capacity(order.len());
         for at in order {
             let (Some(step), Some((one, reach))) = (steps.get(at), placed.get(at)) else { continue };
-            let draft = self.draft_of(&view, step, one, &mut links, &mut guards);
+            let mut names = needs::Named::new();
+            let wanted = strict.then_some(&mut names);
+            let draft = self.draft_of(&view, step, one, &mut links, &mut guards, wanted);
             if let Some(draft) = draft.map_err(|error| error.within(step.index))? {
                 admit_draft(reach, &draft).map_err(|error| error.within(step.index))?;
                 drafts.push(draft);
+                named.push(names);
                 drafted.push(at);
             }
         }
+        let needs = needs::needs(&view, &drafts, &named).map_err(|(place, error)| {
+            let step = drafted.get(place).and_then(|at| steps.get(*at));
+            step.map_or_else(|| error.clone(), |step| error.clone().within(step.index))
+        })?;
         let sketches: Vec<Sketch> = drafts.iter().map(Sketch::without_body).collect();
-        let done = self.submit(view, position, drafts, guards, origin)?;
+        let done = self.submit_needing(view, position, drafts, (guards, needs), origin)?;
         let mut answers: Vec<Option<Value>> = steps.iter().map(|_| None).collect();
         for ((at, sketch), done) in drafted.into_iter().zip(sketches).zip(done) {
             let written = sketch.written(done)?;
@@ -197,7 +208,7 @@ impl Access {
         Ok(Placed { code, id, plan })
     }
 
-    /// The draft of an entry that writes.
+    /// The draft of an entry that writes; `named` hears what it refers to.
     fn draft_of(
         &self,
         view: &View,
@@ -205,6 +216,7 @@ impl Access {
         one: &Placed,
         links: &mut Links,
         guards: &mut Vec<Guard>,
+        mut named: Option<&mut needs::Named>,
     ) -> Result<Option<Draft>> {
         let missing = || Error::new(ErrorKind::Invalid, "the entry needs a resource");
         let (code, id) = (one.code, one.id.as_str());
@@ -220,6 +232,9 @@ impl Access {
                 found.map(|number| Ok(self.by_number(view, code, number)?.id)).transpose()
             })?;
             self.check(&step.resource_type, &value)?;
+            if let Some(named) = &mut named {
+                **named = needs::named(&value);
+            }
             self.content(view, code, id, value)
         };
         let refusal = ErrorKind::PreconditionFailed;
@@ -232,7 +247,11 @@ impl Access {
             }
             Plan::Patch { if_match } => {
                 let patch = entry::json_patch(step.resource.as_ref().ok_or_else(missing)?)?;
-                Some(self.patched(view, code, id, &patch, *if_match)?)
+                let draft = self.patched(view, code, id, &patch, *if_match)?;
+                if let Some(named) = named {
+                    *named = needs::named_of(&draft)?;
+                }
+                Some(draft)
             }
             Plan::Delete { if_match } => {
                 Some(Draft::new(view, code, id, Content::Delete)?.expecting(expected(*if_match), refusal))

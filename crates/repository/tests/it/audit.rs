@@ -81,7 +81,7 @@ fn bundles_and_messages_leave_one_event_with_all_they_wrote() {
         assert_eq!(event, (interaction, Outcome::Success, entities));
     }
     let change =
-        repository::Change::Put { value: observation("o", "a"), expected: repository::Expected::Any };
+        repository::Change::Put { value: observation("o", "batch"), expected: repository::Expected::Any };
     let source = Source { message_identity: b"m".to_vec(), ..Source::default() };
     let event = event_of(&hospital, || drop(access.apply(vec![change], &source)));
     let entities = vec![(Action::Created, "Observation/o/1".to_owned())];
