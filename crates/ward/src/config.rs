@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ingest::config::{self, ChannelConfig, Key};
+use rustls_pki_types::ServerName;
 use serde::Deserialize;
 
 use crate::Common;
@@ -148,8 +149,9 @@ impl Config {
                 .hint("`ward init` writes a first configuration; `--config` names another file")
         })?;
         let config = Self::parse(&text).map_err(|problem| {
-            Failure::new(format!("`{}`: {problem}", path.display()))
-                .hint("`ward config check` tells when it is right")
+            Failure::new(format!("`{}`: {problem}", path.display())).hint(
+                "docs/reference/configuration.md lists every key; `ward config check` tells when it is right",
+            )
         })?;
         Ok(config)
     }
@@ -158,11 +160,21 @@ impl Config {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|error| {
             let place = error.span().map(|span| place(text, span.start)).unwrap_or_default();
-            format!("{place}{}", error.message())
+            let hint = match error.message() {
+                message if message.contains("socket address") => {
+                    "; an IP address and a port are expected, such as `127.0.0.1:8443`"
+                }
+                _ => "",
+            };
+            format!("{place}{}{hint}", error.message())
         })?;
         ingest::config::check_all(&config.channel).map_err(|error| error.to_string())?;
         if config.https.hosts.is_empty() {
             return Err("`https.hosts` is empty: name at least one host for the certificate".to_owned());
+        }
+        let nameless = |host: &&String| ServerName::try_from(host.as_str()).is_err();
+        if let Some(host) = config.https.hosts.iter().find(nameless) {
+            return Err(format!("`https.hosts`: `{host}` is neither a host name nor an IP address"));
         }
         if config.https.public_url.as_deref().is_some_and(|url| !url.starts_with("https://")) {
             return Err("`https.public_url` begins with `https://`".to_owned());
@@ -239,6 +251,14 @@ mod tests {
             let implicit = Config::parse(&format!("{table}\n{needed}")).unwrap();
             assert_eq!(format!("{explicit:?}"), format!("{implicit:?}"), "{table}");
         }
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_refused_with_an_example() {
+        let problem = Config::parse("[https]\nlisten = \"localhost\"\n").unwrap_err();
+        assert!(problem.contains("line 2") && problem.contains("127.0.0.1:8443"), "{problem}");
+        let problem = Config::parse("[https]\nhosts = [\"not a host\"]\n").unwrap_err();
+        assert!(problem.contains("`not a host`"), "{problem}");
     }
 
     #[test]

@@ -142,7 +142,9 @@ impl Base {
         };
         let ring = KeyRing::open(Arc::clone(&disk), &layout.keys(), key?, Arc::clone(&random))
             .during("the keys could not be opened")
-            .map_err(|failure| failure.hint("is this the root key of this data folder?"))?;
+            .map_err(|failure| {
+                failure.hint("the root key must be this folder's, and the folder must let you write")
+            })?;
         Ok(Self { layout, disk, clock: Arc::new(SystemClock), random, ring: Arc::new(ring) })
     }
 
@@ -214,7 +216,11 @@ impl Home {
             clock: Arc::clone(&base.clock),
             random: Arc::clone(&base.random),
             options: Options {
-                base_url: config.https.public_url.as_ref().map(|url| format!("{url}/fhir")),
+                base_url: config
+                    .https
+                    .public_url
+                    .as_ref()
+                    .map(|url| format!("{}/fhir", url.trim_end_matches('/'))),
                 ..Options::default()
             },
         };

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use clap::Args;
 use testkit::Hospital;
 
-use crate::commands::serve::{Running, Served};
+use crate::commands::serve::{Ending, Running, Served};
 use crate::commands::token;
 use crate::config::Config;
-use crate::failure::{During, Result};
+use crate::failure::{During, Failure, Result};
 use crate::home::{Base, RootSource};
 use crate::{output, tls};
 
@@ -55,6 +55,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result {
     // What is put into quarantine is shown at the end, with reasons; warnings between would only tear the bar.
     super::serve::start_logs("error");
+    // Before there is a folder that a Ctrl-C would leave behind.
+    let hospital = Hospital::new(arguments.seed, arguments.patients as usize);
     let place = Place::make(arguments)?;
     let base = Base::create(&place.data, &RootSource::KeyFile(place.key.clone()))?;
     tls::create_authority(&base)?;
@@ -62,22 +64,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
         .during("the configuration could not be written")?;
     let (_, secret) = token::create(&base, "system/*.cruds", "demo administrator", 1)?;
     let trust = server::tls::client_config(&tls::authority_pem(&base)?).during("TLS could not be set up")?;
-    let config = Config::parse(CONFIG).map_err(crate::failure::Failure::new)?;
+    let config = Config::parse(CONFIG).map_err(Failure::new)?;
     let running = Running::open(base, config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .during("the runtime did not start")?;
     runtime.block_on(async {
+        let mut ending = Ending::hear()?;
         let served = running.start().await?;
         say!("Ward is up at {}", served.url);
         say!("  data folder  {}", place.data.display());
         say!("  root key     {}", place.key.display());
-        let hospital = Hospital::new(arguments.seed, arguments.patients as usize);
-        let tour = tour(&served, &hospital, &trust, &secret).await;
+        let tour = tokio::select! {
+            tour = tour(&served, &hospital, &trust, &secret) => tour,
+            () = ending.wait() => Err(Failure::new("the demo was ended before its tour was done")),
+        };
         if tour.is_ok() && !arguments.exit {
             show::how_to_go_on(&served, &secret, &place.data);
-            let _ = tokio::signal::ctrl_c().await;
+            ending.wait().await;
             say!("\nstopping");
         }
         served.stop().await;

@@ -61,13 +61,14 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
     bar.finish_and_clear();
     way.close();
     summary(&total, started.elapsed().as_secs_f64(), arguments.format);
-    let problem = unread.first().cloned().or_else(|| {
-        (total.failed > 0)
-            .then(|| format!("{} messages could not be dealt with; they are not committed", total.failed))
-    });
-    problem.map_or(Ok(()), |problem| {
-        Err(Failure::new(problem).hint("run it again: what is committed is not committed twice"))
-    })
+    if total.failed > 0 {
+        let text = format!("{} messages could not be dealt with; they are not committed", total.failed);
+        return Err(Failure::new(text).hint("run it again: what is committed is not committed twice"));
+    }
+    let Some(first) = unread.first() else { return Ok(()) };
+    let others = unread.len() - 1;
+    let more = if others > 0 { format!(", and {others} more like it") } else { String::new() };
+    Err(Failure::new(format!("{first}{more}")).hint("everything else was taken in"))
 }
 
 fn summary(total: &Tally, seconds: f64, format: Format) {

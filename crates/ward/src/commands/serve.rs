@@ -14,7 +14,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use server::tls::{Certificates, server_config};
 use server::{Edge, ListenLimits, RequestLimits};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -49,12 +49,13 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
         .build()
         .during("the runtime did not start")?;
     runtime.block_on(async {
+        let mut ending = Ending::hear()?;
         let served = running.start().await?;
         for (name, address) in &served.mllp {
             eprintln!("channel {name} {address}");
         }
         eprintln!("ready {}", served.url);
-        ended().await?;
+        ending.wait().await;
         served.stop().await;
         Ok(())
     })
@@ -72,14 +73,28 @@ pub(crate) fn start_logs(default: &str) {
     let _ = if json { builder.json().try_init() } else { builder.try_init() };
 }
 
-async fn ended() -> Result {
-    let mut terminate = signal(SignalKind::terminate()).during("signals cannot be heard")?;
-    let mut interrupt = signal(SignalKind::interrupt()).during("signals cannot be heard")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Hears the signals that end a server: SIGTERM, and SIGINT as Ctrl-C sends it.
+pub(crate) struct Ending {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ending {
+    /// Begins to hear them; from now on they do not kill the process.
+    pub(crate) fn hear() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).during("signals cannot be heard")?,
+            interrupt: signal(SignalKind::interrupt()).during("signals cannot be heard")?,
+        })
     }
-    Ok(())
+
+    /// Waits for one.
+    pub(crate) async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// A server whose parts are open.

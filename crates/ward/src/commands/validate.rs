@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
             Format::Table if issues.is_empty() => say!("{}: valid", path.display()),
             Format::Table => {
                 for issue in &issues {
-                    say!("{}: {}: {}", path.display(), issue.expression.join(", "), issue.details);
+                    say!("{}: {}: {}", path.display(), place(issue), issue.details);
                 }
             }
         }
@@ -46,6 +46,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
             .hint("each line above names a place in the resource; `--format json` gives OperationOutcomes"));
     }
     Ok(())
+}
+
+/// Where an issue is: elements of the resource, or line and column of a text that is no JSON.
+fn place(issue: &Issue) -> String {
+    match issue.expression.as_slice() {
+        [] => issue.diagnostics.clone().unwrap_or_default(),
+        places => places.join(", "),
+    }
 }
 
 fn check(path: &PathBuf) -> Result<Vec<Issue>> {
