@@ -13,6 +13,5 @@ mod every_type;
 mod fhirpath_suite;
 mod invariants;
 mod replay;
-mod speed;
 mod validation;
 mod xml;

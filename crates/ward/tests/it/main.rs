@@ -15,6 +15,7 @@ mod canary;
 mod channels;
 mod command_line;
 mod configuration;
+mod corpus;
 mod crash;
 mod ingest;
 mod pages;

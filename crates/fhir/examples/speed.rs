@@ -1,4 +1,5 @@
-//! How fast expressions and extraction are. Not run by default: `cargo test --release -p fhir speed -- --ignored --nocapture`.
+//! How fast expressions and extraction are: `cargo run --release -p fhir --example speed`. Meaningful on a quiet machine only.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement may stop at the first surprise")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -42,9 +43,7 @@ fn best_ns(mut work: impl FnMut()) -> f64 {
     best.as_secs_f64() * 1e9 / f64::from(ROUNDS)
 }
 
-#[test]
-#[ignore = "a measurement, meaningful only in a release build on a quiet machine"]
-fn speed_of_expressions_and_extraction() {
+fn main() {
     let (patient, observation) = (read(PATIENT), read(OBSERVATION));
     let context = Context::default();
     for (text, resource) in [
@@ -64,7 +63,7 @@ fn speed_of_expressions_and_extraction() {
         let ns = best_ns(|| {
             black_box(expression.evaluate(black_box(resource), &context).unwrap());
         });
-        eprintln!("{:>10.0} evaluations/s {ns:>7.0} ns  {text}", 1e9 / ns);
+        println!("{:>10.0} evaluations/s {ns:>7.0} ns  {text}", 1e9 / ns);
     }
     for (name, resource) in [("Patient", &patient), ("Observation", &observation)] {
         let mut terms = 0;
@@ -74,10 +73,10 @@ fn speed_of_expressions_and_extraction() {
                 black_box((parameter, term));
             })
         });
-        eprintln!("{ns:>10.0} ns to extract {terms} terms of {name}");
+        println!("{ns:>10.0} ns to extract {terms} terms of {name}");
         let ns = best_ns(|| {
             black_box(search::patient_compartment(black_box(resource)));
         });
-        eprintln!("{ns:>10.0} ns for the compartment of {name}");
+        println!("{ns:>10.0} ns for the compartment of {name}");
     }
 }
