@@ -36,10 +36,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     arguments.try_for_each(|file| measure(&file, &dictionary))
 }
 
+type Samples = BTreeMap<String, Vec<Vec<u8>>>;
+
 /// Bodies by type, as the store would hold them.
-fn samples() -> Result<BTreeMap<String, Vec<Vec<u8>>>, Box<dyn Error>> {
+fn samples() -> Result<Samples, Box<dyn Error>> {
     let source = Source::new("adt", "tenant/1", Arc::new(sha256));
-    let mut samples: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut samples = Samples::new();
     let mut add = |value: &Value| {
         let list = samples.entry(value.resource_type().unwrap_or_default().to_owned()).or_default();
         if list.len() < SAMPLES_MAX {
