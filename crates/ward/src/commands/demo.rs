@@ -55,8 +55,16 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result {
     // What is put into quarantine is shown at the end, with reasons; warnings between would only tear the bar.
     super::serve::start_logs("error");
-    // Before there is a folder that a Ctrl-C would leave behind.
     let hospital = Hospital::new(arguments.seed, arguments.patients as usize);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .during("the runtime did not start")?;
+    // Heard before there is a folder that a Ctrl-C would leave behind.
+    let mut ending = {
+        let _inside = runtime.enter();
+        Ending::hear()?
+    };
     let place = Place::make(arguments)?;
     let base = Base::create(&place.data, &RootSource::KeyFile(place.key.clone()))?;
     tls::create_authority(&base)?;
@@ -66,12 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     let trust = server::tls::client_config(&tls::authority_pem(&base)?).during("TLS could not be set up")?;
     let config = Config::parse(CONFIG).map_err(Failure::new)?;
     let running = Running::open(base, config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .during("the runtime did not start")?;
     runtime.block_on(async {
-        let mut ending = Ending::hear()?;
         let served = running.start().await?;
         say!("Ward is up at {}", served.url);
         say!("  data folder  {}", place.data.display());
