@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
-use bytes::Bytes;
 use fhir::json::{self, Value};
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Limited};
@@ -13,7 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use protect::access::Purpose;
 use protect::token::TokenStore;
 use repository::{Access, Caller, Store};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::faults;
 use crate::limits::RequestLimits;
@@ -28,6 +27,8 @@ pub struct Edge {
     limits: RequestLimits,
     public_url: Option<String>,
     busy: Arc<Semaphore>,
+    /// One permit a byte of the bodies in memory.
+    room: Arc<Semaphore>,
     ready: AtomicBool,
     requests: AtomicU64,
     started: u64,
@@ -55,6 +56,7 @@ impl Edge {
     pub fn new(parts: Parts) -> Arc<Self> {
         let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         Arc::new(Self {
+            room: Arc::new(Semaphore::new(parts.limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS))),
             busy: Arc::new(Semaphore::new(parts.limits.busy_max)),
             store: parts.store,
             tokens: parts.tokens,
@@ -148,21 +150,44 @@ impl Edge {
     }
 
     /// Reads a body whole, within its bounds.
-    pub(crate) async fn body(&self, body: Body) -> Result<Bytes, Refusal> {
-        let limited = Limited::new(body, self.limits.body_bytes_max);
-        let whole = tokio::time::timeout(Duration::from_millis(self.limits.body_ms_max), limited.collect());
-        match whole.await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::new(
-                faults::BODY_LONG,
-                format!("the body is over {} bytes", self.limits.body_bytes_max),
-            )),
-            Ok(Err(_)) => Err(Refusal::invalid("the body ended early or its content coding is broken")),
-            Err(_) => Err(Refusal::new(
+    ///
+    /// # Errors
+    /// 413 for one that is too long, 408 for one that does not come in time, 503 while others fill the room for bodies.
+    pub(crate) async fn body(&self, body: Body) -> Result<Whole, Refusal> {
+        let whole = tokio::time::timeout(Duration::from_millis(self.limits.body_ms_max), self.gather(body));
+        whole.await.unwrap_or_else(|_| {
+            Err(Refusal::new(
                 faults::BODY_SLOW,
                 format!("the body did not arrive within {} ms", self.limits.body_ms_max),
-            )),
+            ))
+        })
+    }
+
+    async fn gather(&self, body: Body) -> Result<Whole, Refusal> {
+        let mut body = Limited::new(body, self.limits.body_bytes_max);
+        let (mut bytes, mut room) = (Vec::new(), None::<OwnedSemaphorePermit>);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.unread(error.as_ref()))?;
+            let Ok(data) = frame.into_data() else { continue };
+            let wanted = u32::try_from(data.len()).unwrap_or(u32::MAX);
+            let more = Arc::clone(&self.room)
+                .try_acquire_many_owned(wanted)
+                .map_err(|_| Refusal::new(faults::BUSY, "too many large bodies are at work; come again"))?;
+            match &mut room {
+                Some(room) => room.merge(more),
+                None => room = Some(more),
+            }
+            bytes.extend_from_slice(&data);
         }
+        Ok(Whole { bytes, _room: room })
+    }
+
+    fn unread(&self, error: &(dyn std::error::Error + 'static)) -> Refusal {
+        if error.is::<http_body_util::LengthLimitError>() {
+            let text = format!("the body is over {} bytes", self.limits.body_bytes_max);
+            return Refusal::new(faults::BODY_LONG, text);
+        }
+        Refusal::invalid("the body ended early or its content coding is broken")
     }
 
     /// Parses a body as JSON, within its bounds; the error says line and column.
@@ -197,6 +222,20 @@ impl Edge {
                 Err(Refusal::new(faults::BROKEN, "an internal error; it has been logged"))
             }
         }
+    }
+}
+
+/// A body that was read whole. While it lives, its bytes count as taken.
+pub(crate) struct Whole {
+    bytes: Vec<u8>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl std::ops::Deref for Whole {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

@@ -5,6 +5,8 @@
 pub struct RequestLimits {
     /// Bytes of a body, after any content coding is undone.
     pub body_bytes_max: usize,
+    /// Bytes of all bodies that are held at a time; more are told to come again (503).
+    pub bodies_bytes_max: usize,
     /// Bytes of a query string, or of the form of a POST `_search`.
     pub query_bytes_max: usize,
     /// Depth of nested JSON.
@@ -21,6 +23,7 @@ impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             body_bytes_max: 64 * 1024 * 1024,
+            bodies_bytes_max: 1024 * 1024 * 1024,
             query_bytes_max: 16 * 1024,
             depth_max: 64,
             nodes_max: 8_000_000,

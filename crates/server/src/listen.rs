@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncBufReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
@@ -104,12 +105,15 @@ async fn handshake(
     let _ = stream.set_nodelay(true);
     let handshake =
         tokio::time::timeout(Duration::from_millis(limits.handshake_ms_max), acceptor.accept(stream));
-    match handshake.await {
-        Ok(Ok(stream)) => Some(stream),
-        _ => {
-            tracing::debug!(%peer, "a TLS handshake failed");
-            None
-        }
+    let Ok(Ok(mut stream)) = handshake.await else {
+        tracing::debug!(%peer, "a TLS handshake failed");
+        return None;
+    };
+    // Until the first byte no timer of HTTP runs: a silent connection would hold its slot for ever.
+    let first = tokio::time::timeout(Duration::from_millis(limits.head_ms_max), stream.fill_buf());
+    match first.await.map(|read| read.map(<[u8]>::is_empty)) {
+        Ok(Ok(false)) => Some(stream),
+        _ => None,
     }
 }
 
@@ -126,7 +130,13 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(limits.head_ms_max))
         .max_headers(100);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256).max_header_list_size(64 * 1024);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_millis(limits.head_ms_max))
+        .keep_alive_timeout(Duration::from_millis(limits.handshake_ms_max))
+        .max_concurrent_streams(256)
+        .max_header_list_size(64 * 1024);
     let service = TowerToHyperService::new(router);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     if let Err(error) = watcher.watch(connection).await {

@@ -118,3 +118,43 @@ fn resource(name: &'static str) -> Value {
     members.push(("searchParam", Value::from(offered)));
     object(members)
 }
+
+#[cfg(test)]
+mod tests {
+    use fhir::search::query::{Limits, parse};
+
+    use super::*;
+
+    #[test]
+    fn the_statement_is_valid_and_claims_no_search_that_is_refused() {
+        let statement = statement("https://h/fhir");
+        assert_eq!(fhir::validate::validate(&statement), []);
+        let rest = statement.get("rest").and_then(|rest| rest.at(0)).unwrap();
+        let resources = rest.get("resource").map(Value::elements).unwrap();
+        assert!(resources.len() > 140);
+        for resource in resources {
+            let text =
+                |value: &Value, member: &str| value.get(member).and_then(Value::as_str).unwrap().to_owned();
+            let name = text(resource, "type");
+            let includes = resource.get("searchInclude").map(Value::elements).unwrap_or_default().iter();
+            let mut pairs: Vec<(String, String)> = includes
+                .filter_map(|include| Some(("_include".to_owned(), include.as_str()?.to_owned())))
+                .collect();
+            for parameter in resource.get("searchParam").map(Value::elements).unwrap_or_default() {
+                let sample = match text(parameter, "type").as_str() {
+                    "number" | "quantity" => "5",
+                    "date" => "2020-01-31",
+                    "uri" => "urn:oid:1.2.3",
+                    "reference" => "http://h.example/1",
+                    "string" | "token" => "a",
+                    other => panic!("{name}: a parameter of kind {other} is refused"),
+                };
+                pairs.push((text(parameter, "name"), sample.to_owned()));
+            }
+            for pair in pairs {
+                let read = parse(&name, std::slice::from_ref(&pair), false, &Limits::default());
+                assert!(read.is_ok(), "{name}?{}={}: {read:?}", pair.0, pair.1);
+            }
+        }
+    }
+}
