@@ -94,9 +94,10 @@ impl FjallEngine {
         let home = home(path);
         // The files are derived and may be damaged in any way; a library that panics over them must not end the process.
         let opened = catch_unwind(AssertUnwindSafe(|| open_database(&home, spaces, options)));
-        let (database, keyspaces) = opened.unwrap_or_else(|_| {
+        let opened = opened.unwrap_or_else(|_| {
             Err(EngineError::Corrupt { what: "the files made the engine panic".to_owned() })
-        })?;
+        });
+        let (database, keyspaces) = opened.map_err(in_disorder)?;
         Ok(Self {
             keyspaces,
             database,
@@ -208,6 +209,20 @@ fn lock(path: &Path) -> Result<Box<dyn LockGuard>, EngineError> {
         std::io::ErrorKind::WouldBlock => EngineError::Locked,
         _ => EngineError::Io(error),
     })
+}
+
+/// A process that is killed while it makes or opens an engine leaves some of its files: what is then missing, there too
+/// early or too short is damage of the files, and no trouble of the disk that could pass.
+fn in_disorder(error: EngineError) -> EngineError {
+    use std::io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
+    match error {
+        EngineError::Io(error)
+            if matches!(error.kind(), AlreadyExists | InvalidData | NotFound | UnexpectedEof) =>
+        {
+            EngineError::Corrupt { what: format!("the engine's files are not whole: {error}") }
+        }
+        other => other,
+    }
 }
 
 fn open_database(

@@ -95,3 +95,31 @@ fn a_server_that_was_killed_is_not_waited_for() {
     let said = json(folder.ward(&["ingest", "p.json", "--format", "json"]).good().as_bytes());
     assert_eq!(number(&said, "committed"), Some(1));
 }
+
+#[test]
+fn an_ingest_that_was_killed_goes_on_where_it_was_and_ends_with_the_same_store() {
+    let (killed, whole) = (Folder::new(), Folder::new());
+    deliveries(&killed);
+    deliveries(&whole);
+    ingest(&whole);
+    for pause_ms in [120, 250, 400, 700] {
+        let mut child = killed.command(&["ingest", "in"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(pause_ms));
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    ingest(&killed);
+    assert_eq!(ingest(&killed)[2], 0, "everything is in");
+    let counts = |folder: &Folder| {
+        let token = folder.token();
+        let mut server = folder.serve();
+        let mut client = server.client(&token);
+        let types = ["Patient", "Encounter", "Observation", "DiagnosticReport", "Provenance", "Location"];
+        let counts = types.map(|name| number(&client.search(&format!("{name}?_summary=count")), "total"));
+        server.stop();
+        counts
+    };
+    assert_eq!(counts(&killed), counts(&whole));
+    killed.ward(&["index", "verify"]).good();
+    killed.ward(&["audit", "verify"]).good();
+}

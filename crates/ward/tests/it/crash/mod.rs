@@ -135,6 +135,11 @@ fn without_index(folder: &Folder, mut server: Server, token: &str) -> Server {
     let before = answers(&mut server.client(token));
     server.kill();
     std::fs::remove_dir_all(folder.data().join("index")).unwrap();
+    // A rebuild that is killed on its way leaves nothing that the next start could not deal with.
+    let mut rebuild = folder.command(&["index", "rebuild"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(60));
+    let _ = rebuild.kill();
+    rebuild.wait().unwrap();
     let server = folder.serve();
     let after = answers(&mut server.client(token));
     assert_eq!(before.len(), after.len());
