@@ -152,6 +152,7 @@ impl Ingest {
         let (message, outcome) = match parsed {
             Ok(parsed) => {
                 let outcome = self.keep(channel, bytes, |digest| {
+                    one_alone(&parsed.message)?;
                     self.commit_hl7v2(channel, &parsed.message, digest, replay)
                 });
                 (Some(parsed.message), outcome)
@@ -371,6 +372,19 @@ pub enum ReplayError {
     /// The archive could not be read.
     #[error("the archive could not be read")]
     Archive(#[from] storage::archive::ArchiveError),
+}
+
+/// Refuses several messages in one: there is one acknowledgement to give, and it must not speak for a message that was
+/// not looked at.
+fn one_alone(message: &Message) -> Result<(), Stop> {
+    let headers = message.segments_named("MSH").count();
+    if headers == 1 {
+        return Ok(());
+    }
+    let text = format!(
+        "{headers} messages came as one: send each in a frame or request of its own, or the file to `ward ingest`"
+    );
+    Err(Stop::Aside(Reason { cause: Cause::Unreadable, text }))
 }
 
 /// What makes two messages the same one: who sent it, its kind, control id and time, and its bytes. A sender that uses a

@@ -38,6 +38,16 @@ fn each_cause_has_its_word_and_its_answer() {
 }
 
 #[test]
+fn several_messages_in_one_are_refused_whole() {
+    let bench = bench();
+    let both = [adt("C1", "1", "Alpha"), adt("C2", "2", "Beta")].concat();
+    let received = bench.ingest.receive_hl7v2(&bench.channel("adt"), &both);
+    assert_eq!(cause(&received.outcome), "unreadable");
+    assert_eq!(told(&received.answers[0]).0, "AR");
+    assert_eq!(bench.versions(), 0);
+}
+
+#[test]
 fn fhir_has_the_same_causes() {
     let transaction =
         |entry: &str| format!(r#"{{"resourceType":"Bundle","type":"transaction","entry":[{entry}]}}"#);
