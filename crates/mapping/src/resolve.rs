@@ -52,7 +52,10 @@ pub fn resolve(existing: Option<&Value>, intent: &Intent) -> Resolution {
     let Some(Value::Object(existing)) = existing else {
         let mut first = intent.resource.clone();
         if let Value::Object(object) = &mut first {
-            synchronise(object, intent.source_time.as_ref(), None);
+            // A mention is no state of its own: the first real one, however old, is newer.
+            if intent.mode != Mode::Mention {
+                synchronise(object, intent.source_time.as_ref(), None);
+            }
         }
         return Resolution::Put(first);
     };
@@ -64,7 +67,7 @@ pub fn resolve(existing: Option<&Value>, intent: &Intent) -> Resolution {
         _ => false,
     };
     let joins_patients = wanted.contains_key("link") || !intent.unlinks.is_empty();
-    if is_older && !joins_patients {
+    if is_older && !joins_patients && intent.mode != Mode::Mention {
         return Resolution::Skip { reason: SkipReason::Older };
     }
     // Most mentions say nothing new; they need no copy to compare with.
@@ -73,12 +76,13 @@ pub fn resolve(existing: Option<&Value>, intent: &Intent) -> Resolution {
     }
     let mut joined = existing.clone();
     match intent.mode {
-        Mode::Mention => mention(&mut joined, wanted),
+        // What is missing may be missing because a later message cleared it.
+        Mode::Mention => mention(&mut joined, wanted, is_older),
         // What a late merge says of the people is old; that they are one is still true.
         _ if is_older => link(&mut joined, wanted, intent, true),
         Mode::Link => {
             link(&mut joined, wanted, intent, false);
-            mention(&mut joined, wanted);
+            mention(&mut joined, wanted, false);
         }
         Mode::Snapshot | Mode::Undo => update(&mut joined, wanted, intent),
         Mode::Replace => replace(&mut joined, wanted, intent),
@@ -100,11 +104,13 @@ fn adds_nothing(existing: &Object, wanted: &Object) -> bool {
     })
 }
 
-/// Fills what is missing; joins identifiers.
-fn mention(joined: &mut Object, wanted: &Object) {
+/// Fills what is missing, unless `identifiers_only`; joins identifiers.
+fn mention(joined: &mut Object, wanted: &Object, identifiers_only: bool) {
     for (name, value) in wanted {
         match joined.get(name) {
-            None if !has_choice(joined, name) => drop(joined.insert(name, value.clone())),
+            None if !identifiers_only && !has_choice(joined, name) => {
+                drop(joined.insert(name, value.clone()))
+            }
             Some(present) if name == "identifier" => {
                 let is_new = |entry: &&Value| !is_known(present, entry);
                 let new: Vec<Value> = value.elements().iter().filter(is_new).cloned().collect();

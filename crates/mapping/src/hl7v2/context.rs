@@ -83,7 +83,8 @@ impl<'r, 'm> Context<'r, 'm> {
 
     /// Mentions a resource: it should exist, and this is what the message happens to say of it; gives `Type/id`.
     pub(crate) fn mention(&mut self, resource: Value) -> CompactString {
-        self.want(Intent::new(resource, Mode::Mention, None))
+        let source_time = self.time.clone();
+        self.want(Intent::new(resource, Mode::Mention, source_time))
     }
 
     /// The intent for `Type/id`, for additions.

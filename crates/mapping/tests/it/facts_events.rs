@@ -46,6 +46,20 @@ fn fact_21_a_replayed_snapshot_changes_nothing_and_an_older_one_never_overwrites
 }
 
 #[test]
+fn fact_21_what_a_late_result_mentions_does_not_fill_in_what_was_cleared() {
+    let mut store = Store::default();
+    store.receive(&adt("A08", "20240302080000+0100", &[anna(&[(13, "\"\"")])]));
+    let result = |time: &str| {
+        oru(time, &[], &[obx("NM", "A^a^L", "1", &[])])
+            .replace(&pid("P1^^^HOSP^MR", &[]), &anna(&[(13, "5551")]))
+    };
+    store.receive(&result("20240301080000+0100"));
+    assert_eq!(at(store.only("Patient"), "telecom"), "", "the result is older than the deletion");
+    store.receive(&result("20240303080000+0100"));
+    assert_eq!(at(store.only("Patient"), "telecom.0.value"), "5551", "a newer one tells what is missing");
+}
+
+#[test]
 fn fact_22_a_discharge_closes_the_visit_and_cancellations_undo() {
     let mut store = Store::default();
     let mut send = |event: &str, hour: u32, fields: &[(usize, &str)]| {

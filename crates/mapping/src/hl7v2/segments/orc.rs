@@ -131,7 +131,7 @@ pub(crate) fn service_request(
         .done();
     let mode =
         if orc.is_some() || context.event.family == Family::Order { Mode::Snapshot } else { Mode::Mention };
-    let time = if mode == Mode::Snapshot { context.time.clone() } else { None };
+    let time = context.time.clone();
     let defaults = if is_guess { vec!["status"] } else { Vec::new() };
     context.want(Intent { defaults, ..Intent::new(resource, mode, time) })
 }

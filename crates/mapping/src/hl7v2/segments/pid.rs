@@ -77,7 +77,7 @@ pub(crate) fn patient(
     let says_active = matches!(context.event.joins, Joins::Deletes | Joins::Adds);
     let defaults = if says_active { Vec::new() } else { vec!["active"] };
     let (mode, source_time) =
-        if is_snapshot { (Mode::Snapshot, context.time.clone()) } else { (Mode::Mention, None) };
+        (if is_snapshot { Mode::Snapshot } else { Mode::Mention }, context.time.clone());
     let intent = Intent { clears, defaults, retains, ..Intent::new(resource, mode, source_time) };
     Ok(context.want(intent))
 }

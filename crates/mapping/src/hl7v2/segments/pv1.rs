@@ -108,7 +108,7 @@ pub(crate) fn encounter(
         (true, Visit::Undone(_) | Visit::Restored) => Mode::Undo,
         (true, _) => Mode::Snapshot,
     };
-    let source_time = if is_snapshot { context.time.clone() } else { None };
+    let source_time = context.time.clone();
     Some(context.want(Intent { clears, defaults, ..Intent::new(resource, mode, source_time) }))
 }
 
