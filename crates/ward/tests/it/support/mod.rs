@@ -11,10 +11,14 @@ pub(crate) use line::Line;
 
 use fhir::json::{Limits, Value, parse};
 
-/// JSON that must parse.
+/// JSON that must parse. A command may print more than a message may hold: the longer a machine has written, the longer
+/// its audit log.
 pub(crate) fn json(bytes: &[u8]) -> Value {
-    parse(bytes, &Limits::default())
-        .unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(bytes)))
+    let limits = Limits { bytes_max: usize::MAX, nodes_max: usize::MAX, ..Limits::default() };
+    parse(bytes, &limits).unwrap_or_else(|error| {
+        let start = bytes.get(..bytes.len().min(2000)).unwrap_or_default();
+        panic!("{error} in {} bytes that begin {}", bytes.len(), String::from_utf8_lossy(start))
+    })
 }
 
 /// The text at a path of member names and array places: `entry.0.resource.id`.
