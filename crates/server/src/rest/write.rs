@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
+use fhir::json::Value;
 use fhir::outcome::Outcome;
 use http::{HeaderMap, StatusCode, header};
-use repository::{Effect, Written};
+use repository::{Access, Effect, Written};
 
 use super::form::Pairs;
 use super::negotiate::{self, Answer, RESOURCE, Wishes};
@@ -19,6 +20,40 @@ use crate::time;
 /// The media type of a JSON Patch (RFC 6902).
 const JSON_PATCH: &[&str] = &["application/json-patch+json"];
 
+/// A write with a body whose caller is known, before the body is read.
+struct Opened {
+    edge: Arc<Edge>,
+    access: Access,
+    wishes: Wishes,
+    base: String,
+}
+
+impl Opened {
+    /// Looks at what the headers say of answer, body and caller, in this order.
+    fn new(
+        edge: Arc<Edge>,
+        query: Option<&str>,
+        headers: &HeaderMap,
+        media: &[&str],
+    ) -> Result<Self, Refusal> {
+        let wishes = Wishes::read(headers, &Pairs::parse(query.unwrap_or_default())?)?;
+        negotiate::takes(headers, media)?;
+        Ok(Self { access: edge.access(headers)?, base: edge.base(headers), wishes, edge })
+    }
+
+    /// Reads and parses the body, writes, and answers.
+    async fn write(
+        self,
+        body: Body,
+        write: impl FnOnce(&Access, Value) -> repository::Result<Written> + Send + 'static,
+    ) -> Result<Response, Refusal> {
+        let Self { edge, access, wishes, base } = self;
+        let (bytes, shared) = (edge.body(body).await?, Arc::clone(&edge));
+        let written = edge.work(move || Ok(write(&access, shared.parse(&bytes)?)?)).await?;
+        answer(written, wishes, &base)
+    }
+}
+
 /// `POST Type`, with `If-None-Exist` the conditional create.
 pub(crate) async fn create(
     State(edge): State<Arc<Edge>>,
@@ -27,18 +62,9 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
-    negotiate::takes(&headers, RESOURCE)?;
-    let access = edge.access(&headers)?;
+    let opened = Opened::new(edge, query.as_deref(), &headers, RESOURCE)?;
     let none_exist = if_none_exist(&headers)?;
-    let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
-    let written = edge
-        .work(move || {
-            let value = shared.parse(&bytes)?;
-            Ok(access.create(&resource_type, value, none_exist.as_deref())?)
-        })
-        .await?;
-    answer(written, wishes, &base)
+    opened.write(body, move |access, value| access.create(&resource_type, value, none_exist.as_deref())).await
 }
 
 /// `PUT Type/id`: update, or create by update.
@@ -49,18 +75,9 @@ pub(crate) async fn update(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
-    negotiate::takes(&headers, RESOURCE)?;
-    let access = edge.access(&headers)?;
+    let opened = Opened::new(edge, query.as_deref(), &headers, RESOURCE)?;
     let if_match = if_match(&headers)?;
-    let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
-    let written = edge
-        .work(move || {
-            let value = shared.parse(&bytes)?;
-            Ok(access.update(&resource_type, &id, value, if_match)?)
-        })
-        .await?;
-    answer(written, wishes, &base)
+    opened.write(body, move |access, value| access.update(&resource_type, &id, value, if_match)).await
 }
 
 /// `PUT Type?criteria`.
@@ -71,19 +88,14 @@ pub(crate) async fn conditional_update(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
-    negotiate::takes(&headers, RESOURCE)?;
-    let access = edge.access(&headers)?;
+    let opened = Opened::new(edge, query.as_deref(), &headers, RESOURCE)?;
     let if_match = if_match(&headers)?;
     let criteria = query.unwrap_or_default();
-    let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
-    let written = edge
-        .work(move || {
-            let value = shared.parse(&bytes)?;
-            Ok(access.conditional_update(&resource_type, &criteria, value, if_match)?)
+    opened
+        .write(body, move |access, value| {
+            access.conditional_update(&resource_type, &criteria, value, if_match)
         })
-        .await?;
-    answer(written, wishes, &base)
+        .await
 }
 
 /// `PATCH Type/id` with a JSON Patch.
@@ -94,18 +106,9 @@ pub(crate) async fn patch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
-    negotiate::takes(&headers, JSON_PATCH)?;
-    let access = edge.access(&headers)?;
+    let opened = Opened::new(edge, query.as_deref(), &headers, JSON_PATCH)?;
     let if_match = if_match(&headers)?;
-    let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
-    let written = edge
-        .work(move || {
-            let patch = shared.parse(&bytes)?;
-            Ok(access.patch(&resource_type, &id, &patch, if_match)?)
-        })
-        .await?;
-    answer(written, wishes, &base)
+    opened.write(body, move |access, value| access.patch(&resource_type, &id, &value, if_match)).await
 }
 
 /// `PATCH Type?criteria` with a JSON Patch.
@@ -116,19 +119,14 @@ pub(crate) async fn conditional_patch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
-    negotiate::takes(&headers, JSON_PATCH)?;
-    let access = edge.access(&headers)?;
+    let opened = Opened::new(edge, query.as_deref(), &headers, JSON_PATCH)?;
     let if_match = if_match(&headers)?;
     let criteria = query.unwrap_or_default();
-    let (bytes, base, shared) = (edge.body(body).await?, edge.base(&headers), Arc::clone(&edge));
-    let written = edge
-        .work(move || {
-            let patch = shared.parse(&bytes)?;
-            Ok(access.conditional_patch(&resource_type, &criteria, &patch, if_match)?)
+    opened
+        .write(body, move |access, value| {
+            access.conditional_patch(&resource_type, &criteria, &value, if_match)
         })
-        .await?;
-    answer(written, wishes, &base)
+        .await
 }
 
 /// `DELETE Type/id`; deleting what is not there succeeds too.
