@@ -10,6 +10,7 @@ use storage::clock::{Clock, Random};
 use storage::engine::{Engine, MemoryEngine};
 use storage::keys::KeyRing;
 use storage::log::{Log, Seq};
+use storage::shelf::Shelf;
 
 use crate::access::Access;
 use crate::committer::Committer;
@@ -35,6 +36,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Server-assigned ids are drawn from here.
     pub random: Arc<dyn Random>,
+    /// Where things stand that are neither resources nor derivable; without it there are no jobs.
+    pub shelf: Option<Shelf>,
     /// Bounds and switches.
     pub options: Options,
 }
@@ -61,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) shelf: Option<Shelf>,
     pub(crate) options: Options,
     applied: AtomicU64,
     poisoned: AtomicBool,
@@ -134,7 +138,7 @@ impl Store {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_with_progress(parts: Parts, progress: &mut dyn FnMut(Progress)) -> Result<Self> {
-        let Parts { log, engine, ring, audit, clock, random, options } = parts;
+        let Parts { log, engine, ring, audit, clock, random, shelf, options } = parts;
         let core = Core::new(log, engine, ring);
         let (applier, position) = bring_up(&core, progress)?;
         let inner = Arc::new(Inner {
@@ -143,6 +147,7 @@ impl Store {
             audit,
             clock,
             random,
+            shelf,
             options,
             applied: AtomicU64::new(position.next.0),
             poisoned: AtomicBool::new(false),
@@ -165,6 +170,11 @@ impl Store {
     /// The number of the next record; grows with every commit.
     pub fn position(&self) -> u64 {
         self.inner.position()
+    }
+
+    /// Where jobs and cursors stand; `None` in a store that was opened without.
+    pub fn shelf(&self) -> Option<&Shelf> {
+        self.inner.shelf.as_ref()
     }
 
     /// Whether the store takes writes; it does not after a failed one, until it is opened anew.

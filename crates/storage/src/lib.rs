@@ -10,6 +10,7 @@
 //! - [`keys`]: root key, tenant keys, data keys, index keys; the only module that names a cryptography crate.
 //! - [`seal`]: the envelope of everything that is written.
 //! - [`archive`]: raw messages, each once, under names that say nothing.
+//! - [`shelf`]: small sealed values that change, and sealed files, beside the log: jobs, cursors, exports.
 //! - [`snapshot`]: a copy of the index as of one log position, in one sealed file.
 //! - [`testing`]: behaviour suites which every log and every engine must pass.
 
@@ -21,6 +22,7 @@ pub mod fault;
 pub mod keys;
 pub mod log;
 pub mod seal;
+pub mod shelf;
 pub mod snapshot;
 pub mod testing;
 

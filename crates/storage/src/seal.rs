@@ -18,6 +18,7 @@ use crate::keys::crypto::{NONCE_BYTES, TAG_BYTES};
 use crate::keys::{DataKey, KeyError, KeyId, KeyRing};
 
 pub mod chunked;
+pub(crate) mod stream;
 
 /// Bytes before the ciphertext.
 pub const HEADER_BYTES: usize = 26;

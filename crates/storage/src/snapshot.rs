@@ -7,10 +7,9 @@
 //! The file is sealed in chunks ([`crate::seal::chunked`]); what is inside is a zstd stream of pairs. Layout:
 //! `docs/internals/engine.md`.
 
-mod stream;
-
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use crate::ErrorKind;
 use crate::disk::{Disk, OpenMode, parent};
@@ -20,7 +19,7 @@ use crate::engine::{
 use crate::keys::DataKey;
 use crate::log::Seq;
 use crate::seal::SealError;
-use stream::{SealedReader, SealedWriter};
+use crate::seal::stream::{SealedReader, SealedWriter};
 
 const MAGIC: [u8; 6] = *b"WSNAP\0";
 const VERSION: u16 = 1;
@@ -166,7 +165,7 @@ pub fn create(
     }
     out.write_all(&[TAG_END])?;
     out.write_all(&done.pairs.to_be_bytes())?;
-    report.file_bytes = out.finish()?.finish()?;
+    (report.file_bytes, _) = out.finish()?.finish()?;
     file.sync()?;
     drop(file);
     place.disk.rename(temporary, place.path)?;
@@ -294,7 +293,7 @@ fn read(
                 visitor.pair(&key, &value)?;
                 done.pairs += 1;
                 if done.pairs.is_multiple_of(PROGRESS_PAIRS) {
-                    progress(Progress { bytes: bytes_done.get(), ..done });
+                    progress(Progress { bytes: bytes_done.load(Ordering::Relaxed), ..done });
                 }
             }
             [TAG_END] => break,

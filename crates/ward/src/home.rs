@@ -14,6 +14,7 @@ use storage::disk::{Disk, RealDisk};
 use storage::engine::{Engine, FjallEngine, FjallOptions};
 use storage::keys::{KeyRing, RootKey, TenantId, WORK_FACTOR_LOG2_DEFAULT};
 use storage::log::{FileLog, FileLogOptions, Log};
+use storage::shelf::Shelf;
 
 use crate::config::Config;
 use crate::failure::{During, Failure, Result, chain};
@@ -59,6 +60,9 @@ impl Layout {
     }
     pub(crate) fn quarantine(&self) -> PathBuf {
         self.data.join("quarantine")
+    }
+    pub(crate) fn shelf(&self) -> PathBuf {
+        self.data.join("shelf")
     }
     pub(crate) fn audit(&self) -> PathBuf {
         self.data.join("audit")
@@ -186,6 +190,12 @@ impl Base {
         audit.map(Arc::new).map_err(|error| self.locked(&error, "the audit log"))
     }
 
+    /// Jobs, cursors and files of exports; only one process may have them open.
+    pub(crate) fn shelf(&self) -> Result<Shelf> {
+        Shelf::open(Arc::clone(&self.disk), &self.layout.shelf(), &self.ring, TenantId::DEFAULT)
+            .map_err(|error| self.locked(&error, "the shelf"))
+    }
+
     fn locked(&self, error: &(dyn std::error::Error + 'static), what: &str) -> Failure {
         let failure = Failure::new(format!("{what} could not be opened: {}", chain(error)));
         match std::fs::read_to_string(self.layout.running()) {
@@ -215,6 +225,7 @@ impl Home {
             audit: Arc::clone(&audit),
             clock: Arc::clone(&base.clock),
             random: Arc::clone(&base.random),
+            shelf: Some(base.shelf()?),
             options: Options {
                 base_url: config
                     .https

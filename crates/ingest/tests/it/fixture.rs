@@ -68,6 +68,7 @@ pub(crate) fn on(disk: &FaultDisk, channels: Vec<ChannelConfig>) -> Option<Bench
         audit: Arc::new(audit),
         clock: clock.clone(),
         random,
+        shelf: None,
         options: Options::default(),
     };
     let store = Store::open(parts.clone()).ok()?;

@@ -52,6 +52,7 @@ pub(crate) fn parts(disk: &FaultDisk, engine: Arc<dyn Engine>) -> Option<(Parts,
         audit: Arc::new(audit),
         clock: clock.clone(),
         random,
+        shelf: None,
         options: Options::default(),
     };
     Some((parts, clock))

@@ -1,46 +1,47 @@
 //! A sealed file as a stream of plain bytes, one way and the other.
 
-use std::cell::Cell;
 use std::io::{self, Read, Write};
-use std::rc::Rc;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::SealError;
+use super::chunked::{CHUNK_LOG2_DEFAULT, OBJECT_HEADER_BYTES, Opener, Sealer};
 use crate::disk::File;
 use crate::keys::DataKey;
-use crate::seal::SealError;
-use crate::seal::chunked::{CHUNK_LOG2_DEFAULT, OBJECT_HEADER_BYTES, Opener, Sealer};
 
 /// Bytes that are written or read at a time.
 const BLOCK_BYTES: usize = 1024 * 1024;
 
-/// Seals what is written to it.
-pub(super) struct SealedWriter<'a> {
-    file: &'a dyn File,
+/// Seals what is written to it. `F` is a borrowed or an owned handle of a file.
+pub(crate) struct SealedWriter<F> {
+    file: F,
     sealer: Sealer,
     waiting: Vec<u8>,
     written: u64,
 }
 
-impl<'a> SealedWriter<'a> {
-    pub(super) fn new(file: &'a dyn File, key: &DataKey, additional: &[&[u8]]) -> Self {
+impl<F: Deref<Target: File>> SealedWriter<F> {
+    pub(crate) fn new(file: F, key: &DataKey, additional: &[&[u8]]) -> Self {
         let mut waiting = Vec::with_capacity(BLOCK_BYTES * 2);
         let sealer = Sealer::begin(key, additional, CHUNK_LOG2_DEFAULT, &mut waiting);
         Self { file, sealer, waiting, written: 0 }
     }
 
-    pub(super) fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.written
     }
 
-    /// Ends the object and returns the length of the file. Not durable yet.
-    pub(super) fn finish(self) -> io::Result<u64> {
+    /// Ends the object and returns the length of the file, and its handle. Not durable yet.
+    pub(crate) fn finish(self) -> io::Result<(u64, F)> {
         let Self { file, sealer, mut waiting, written } = self;
         sealer.finish(&mut waiting);
         file.write_at(written, &waiting)?;
-        Ok(written + waiting.len() as u64)
+        Ok((written + waiting.len() as u64, file))
     }
 }
 
-impl Write for SealedWriter<'_> {
+impl<F: Deref<Target: File>> Write for SealedWriter<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.sealer.write(bytes, &mut self.waiting);
         if self.waiting.len() >= BLOCK_BYTES {
@@ -57,19 +58,19 @@ impl Write for SealedWriter<'_> {
 }
 
 /// Opens what is read from it, and errs at the first altered chunk. A file that was cut off errs too.
-pub(super) struct SealedReader<'a> {
-    file: &'a dyn File,
+pub(crate) struct SealedReader<F> {
+    file: F,
     opener: Opener,
     file_bytes: u64,
     /// Plain bytes taken out of the file.
     taken: u64,
-    position: Rc<Cell<u64>>,
+    position: Arc<AtomicU64>,
     block: Vec<u8>,
     given: usize,
 }
 
-impl<'a> SealedReader<'a> {
-    pub(super) fn new(file: &'a dyn File, key: &DataKey, additional: &[&[u8]]) -> io::Result<Self> {
+impl<F: Deref<Target: File>> SealedReader<F> {
+    pub(crate) fn new(file: F, key: &DataKey, additional: &[&[u8]]) -> io::Result<Self> {
         let file_bytes = file.len()?;
         let mut header = [0; OBJECT_HEADER_BYTES];
         if file_bytes < OBJECT_HEADER_BYTES as u64 {
@@ -77,26 +78,26 @@ impl<'a> SealedReader<'a> {
         }
         file.read_exact_at(0, &mut header)?;
         let opener = Opener::new(key, additional, &header, file_bytes).map_err(sealing)?;
-        let position = Rc::new(Cell::new(0));
+        let position = Arc::new(AtomicU64::new(0));
         Ok(Self { file, opener, file_bytes, taken: 0, position, block: Vec::new(), given: 0 })
     }
 
-    pub(super) fn file_bytes(&self) -> u64 {
+    pub(crate) fn file_bytes(&self) -> u64 {
         self.file_bytes
     }
 
     /// Follows how far the reader is, in bytes of the file.
-    pub(super) fn position(&self) -> Rc<Cell<u64>> {
-        Rc::clone(&self.position)
+    pub(crate) fn position(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.position)
     }
 
     fn next_block(&mut self) -> io::Result<()> {
         let range = self.taken..self.taken + BLOCK_BYTES as u64;
-        let (file, position) = (self.file, &self.position);
+        let (file, position) = (&*self.file, &self.position);
         self.block = self.opener.read(range, |sealed| {
             let mut bytes = vec![0; (sealed.end - sealed.start) as usize];
             file.read_exact_at(sealed.start, &mut bytes)?;
-            position.set(sealed.end);
+            position.store(sealed.end, Ordering::Relaxed);
             Ok(bytes)
         })?;
         self.given = 0;
@@ -105,7 +106,7 @@ impl<'a> SealedReader<'a> {
     }
 }
 
-impl Read for SealedReader<'_> {
+impl<F: Deref<Target: File>> Read for SealedReader<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.given == self.block.len() {
             self.next_block()?;
