@@ -60,7 +60,8 @@ fn what_was_acknowledged_survives_a_fault_at_any_step_and_nothing_is_ever_torn()
                 assert_eq!(shelf.list("job").unwrap(), listed);
                 shelf.put("job", "after", b"after").unwrap();
                 drop(shelf);
-                let left = disk.files().iter().filter(|file| file.to_string_lossy().ends_with(".tmp")).count();
+                let left =
+                    disk.files().iter().filter(|file| file.to_string_lossy().ends_with(".tmp")).count();
                 assert_eq!(left, 0);
                 assert_eq!(open(&disk, &ring).unwrap().get("job", "after").unwrap().unwrap(), b"after");
             },
