@@ -15,3 +15,4 @@ pub mod patch;
 pub mod path;
 pub mod search;
 pub mod validate;
+pub mod xml;

@@ -190,17 +190,21 @@ impl Edge {
         Refusal::invalid("the body ended early or its content coding is broken")
     }
 
+    /// The bounds of a body's content.
+    pub(crate) fn json_limits(&self) -> json::Limits {
+        json::Limits {
+            bytes_max: self.limits.body_bytes_max,
+            depth_max: self.limits.depth_max,
+            nodes_max: self.limits.nodes_max,
+        }
+    }
+
     /// Parses a body as JSON, within its bounds; the error says line and column.
     pub(crate) fn parse(&self, bytes: &[u8]) -> Result<Value, Refusal> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(Refusal::new(faults::EMPTY, "the body is empty; send a resource as JSON"));
         }
-        let limits = json::Limits {
-            bytes_max: self.limits.body_bytes_max,
-            depth_max: self.limits.depth_max,
-            nodes_max: self.limits.nodes_max,
-        };
-        json::parse(bytes, &limits)
+        json::parse(bytes, &self.json_limits())
             .map_err(|error| Refusal::new(faults::NOT_JSON, format!("the body is not JSON: {error}")))
     }
 

@@ -27,7 +27,7 @@ macro_rules! faults {
 faults! {
     MALFORMED = BAD_REQUEST, Invalid, "A header, the query or the form is malformed, or a search parameter cannot be used.";
     EMPTY = BAD_REQUEST, Required, "A body is needed and there is none.";
-    NOT_JSON = BAD_REQUEST, Structure, "The body is not JSON; line and column are named.";
+    NOT_JSON = BAD_REQUEST, Structure, "The body is not JSON, or not FHIR in XML; line and column are named.";
     LOGIN = UNAUTHORIZED, Login, "There is no token, or it is unknown, expired or revoked.";
     UNKNOWN_PATH = NOT_FOUND, NotFound, "There is nothing at the path, or no such channel.";
     METHOD = METHOD_NOT_ALLOWED, NotSupported, "The path does not take the method.";

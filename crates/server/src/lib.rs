@@ -16,6 +16,7 @@ mod rest;
 mod router;
 mod time;
 pub mod tls;
+mod xml;
 
 pub use edge::{Edge, Parts};
 pub use events::METRICS;

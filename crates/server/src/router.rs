@@ -16,7 +16,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::edge::Edge;
 use crate::reply::{FHIR_JSON, Refusal};
-use crate::{channel, drain, events, faults, health, rest};
+use crate::{channel, drain, events, faults, health, rest, xml};
 
 /// Answers smaller than this are sent as they are: compressing them costs more than it saves.
 const COMPRESS_ABOVE_BYTES: u64 = 1024;
@@ -29,10 +29,12 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/channels/{name}", post(channel::receive))
         .merge(rest::routes())
-        .with_state(edge)
+        .with_state(Arc::clone(&edge))
         .layer(middleware::from_fn(measure))
+        .layer(middleware::from_fn_with_state(Arc::clone(&edge), xml::read))
         .layer(RequestDecompressionLayer::new())
         .layer(middleware::map_response(spoken))
+        .layer(middleware::from_fn_with_state(edge, xml::answer))
         .layer(middleware::from_fn(drain::drain))
         .layer(
             CompressionLayer::new().gzip(true).compress_when(

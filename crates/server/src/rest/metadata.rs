@@ -82,7 +82,7 @@ pub(crate) fn statement(base: &str) -> Value {
             object([("description", Value::from("Ward FHIR server")), ("url", Value::from(base))]),
         ),
         ("fhirVersion", Value::from("4.0.1")),
-        ("format", array(["json", "application/fhir+json"])),
+        ("format", array(["json", "application/fhir+json", "xml", "application/fhir+xml"])),
         ("patchFormat", array(["application/json-patch+json"])),
         ("rest", Value::from(vec![rest])),
     ])

@@ -1,10 +1,10 @@
 //! The FHIR RESTful API (R4 3.1.0). One file an interaction or a family of them.
 
 mod bundle;
-mod form;
+pub(crate) mod form;
 mod history;
 mod metadata;
-mod negotiate;
+pub(crate) mod negotiate;
 mod page;
 mod read;
 mod search;

@@ -36,11 +36,7 @@ impl Wishes {
     /// # Errors
     /// 406 if only formats are accepted that are not offered.
     pub(crate) fn read(headers: &HeaderMap, pairs: &Pairs) -> Result<Self, Refusal> {
-        match pairs.last("_format") {
-            Some(format) if !is_json(format) => return Err(unacceptable()),
-            Some(_) => {}
-            None => accepts_json(headers)?,
-        }
+        format(headers, pairs)?;
         let mut wishes = Self { pretty: pairs.last("_pretty") == Some("true"), ..Self::default() };
         for value in headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()) {
             for preference in value.split([',', ';']).map(str::trim) {
@@ -67,32 +63,76 @@ impl Wishes {
     }
 }
 
-fn accepts_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut values =
-        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-    if values.peek().is_none() {
-        return Ok(());
-    }
-    let fits = values.flat_map(|value| value.split(',')).any(|range| {
-        let media = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        matches!(media.as_str(), "*/*" | "application/*") || is_json(&media)
-    });
-    if fits { Ok(()) } else { Err(unacceptable()) }
+/// The formats of FHIR that are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// `application/fhir+json`.
+    Json,
+    /// `application/fhir+xml`.
+    Xml,
 }
 
-fn is_json(format: &str) -> bool {
-    let media = format.split(';').next().unwrap_or_default().trim();
-    matches!(
-        media,
-        "json" | "application/json" | "application/fhir+json" | "application/fhir json" | "text/json"
-    )
+/// The format that a request asks for: `_format` before `Accept`, and JSON where both are as welcome (R4 3.1.0.1.11).
+///
+/// # Errors
+/// 406 if none is accepted that is offered.
+pub(crate) fn format(headers: &HeaderMap, pairs: &Pairs) -> Result<Format, Refusal> {
+    if let Some(given) = pairs.last("_format") {
+        return named(given).ok_or_else(unacceptable);
+    }
+    let mut ranges =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+    if ranges.peek().is_none() {
+        return Ok(Format::Json);
+    }
+    let (mut json, mut xml) = (0, 0);
+    for range in ranges.flat_map(|value| value.split(',')) {
+        let weight = weight(range);
+        let media = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match (media.as_str(), named(&media)) {
+            ("*/*" | "application/*", _) => json = json.max(weight.min(1)),
+            ("application/fhir+ndjson" | "application/ndjson", _) | (_, Some(Format::Json)) => {
+                json = json.max(weight);
+            }
+            (_, Some(Format::Xml)) => xml = xml.max(weight),
+            (_, None) => {}
+        }
+    }
+    match (json, xml) {
+        (0, 0) => Err(unacceptable()),
+        (json, xml) if xml > json => Ok(Format::Xml),
+        _ => Ok(Format::Json),
+    }
+}
+
+/// The `q` of a media range in thousandths (RFC 9110, 12.4.2); a malformed one counts as 1.
+fn weight(range: &str) -> u32 {
+    let quality = range.split(';').skip(1).find_map(|part| part.trim().strip_prefix("q="));
+    let quality = quality.and_then(|text| text.trim().parse::<f64>().ok()).unwrap_or(1.0);
+    // Between 0 and 1000 by the clamp.
+    (quality.clamp(0.0, 1.0) * 1000.0) as u32
+}
+
+fn named(format: &str) -> Option<Format> {
+    // A `+` in a query is a space by the rules of forms; many clients do not escape it.
+    match format.split(';').next().unwrap_or_default().trim().replace(' ', "+").as_str() {
+        "json" | "application/json" | "application/fhir+json" | "text/json" => Some(Format::Json),
+        "xml" | "application/xml" | "application/fhir+xml" | "text/xml" => Some(Format::Xml),
+        _ => None,
+    }
+}
+
+/// Whether a body says that it is XML.
+pub(crate) fn is_xml_body(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| named(&kind.to_ascii_lowercase()) == Some(Format::Xml))
 }
 
 fn unacceptable() -> Refusal {
-    Refusal::new(faults::FORMAT, "only JSON is offered: `application/fhir+json`")
+    Refusal::new(faults::FORMAT, "the formats offered are `application/fhir+json` and `application/fhir+xml`")
 }
 
-/// Refuses a body that says it is not JSON. A missing `Content-Type` is taken as JSON.
+/// Refuses a body that says it is not JSON (XML has become JSON before). A missing `Content-Type` is taken as JSON.
 ///
 /// # Errors
 /// 415 for other media types than `media`.
@@ -116,26 +156,34 @@ pub(crate) const RESOURCE: &[&str] = &["application/fhir+json", "application/jso
 mod tests {
     use super::*;
 
-    fn check(accept: &str, format: Option<&str>, fits: bool) {
+    fn check(accept: &str, query: &str, wanted: Option<Format>) {
         let mut headers = HeaderMap::new();
         if !accept.is_empty() {
             headers.insert(header::ACCEPT, accept.parse().unwrap());
         }
-        let query = format.map(|format| format!("_format={format}")).unwrap_or_default();
-        let pairs = Pairs::parse(&query).unwrap();
-        assert_eq!(Wishes::read(&headers, &pairs).is_ok(), fits, "{accept:?} {format:?}");
+        let pairs = Pairs::parse(query).unwrap();
+        assert_eq!(format(&headers, &pairs).ok(), wanted, "{accept:?} {query:?}");
     }
 
     #[test]
-    fn json_is_offered_and_xml_is_not() {
-        check("", None, true);
-        check("*/*", None, true);
-        check("application/fhir+json;fhirVersion=4.0", None, true);
-        check("text/html, application/json;q=0.5", None, true);
-        check("application/fhir+xml", None, false);
-        check("application/fhir+xml", Some("json"), true);
-        check("application/json", Some("xml"), false);
-        check("", Some("application/fhir%2Bjson"), true);
+    fn the_format_is_the_one_that_is_most_welcome() {
+        const JSON: Option<Format> = Some(Format::Json);
+        const XML: Option<Format> = Some(Format::Xml);
+        check("", "", JSON);
+        check("*/*", "", JSON);
+        check("application/fhir+json;fhirVersion=4.0", "", JSON);
+        check("text/html, application/json;q=0.5", "", JSON);
+        check("application/fhir+xml", "", XML);
+        check("application/fhir+xml;q=0.9, application/fhir+json;q=0.8", "", XML);
+        check("application/fhir+json, application/fhir+xml", "", JSON);
+        check("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "", XML);
+        check("application/fhir+xml", "_format=json", JSON);
+        check("application/json", "_format=xml", XML);
+        check("", "_format=application/fhir+xml", XML);
+        check("", "_format=application/fhir%2Bjson", JSON);
+        check("text/csv", "", None);
+        check("application/fhir+json;q=0", "", None);
+        check("", "_format=ttl", None);
     }
 
     #[test]

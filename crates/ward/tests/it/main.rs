@@ -24,3 +24,4 @@ mod refusals;
 mod rest;
 mod stop;
 mod tokens;
+mod xml;

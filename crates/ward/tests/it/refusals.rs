@@ -43,9 +43,10 @@ fn paths_methods_and_media_types_that_are_not_there() {
     }
     let body = object([("resourceType", Value::from("Patient"))]).to_vec();
     for (method, path, kind) in [
-        ("POST", "/fhir/Patient", "application/fhir+xml"),
+        ("POST", "/fhir/Patient", "text/turtle"),
         ("POST", "/fhir/Patient", "text/plain"),
-        ("PUT", "/fhir/Patient/1", "application/xml"),
+        ("PUT", "/fhir/Patient/1", "application/x-www-form-urlencoded"),
+        ("PATCH", "/fhir/Patient/1", "application/xml-patch+xml"),
         ("PATCH", "/fhir/Patient/1", "application/fhir+json"),
         ("POST", "/fhir", "text/csv"),
         ("POST", "/fhir/Patient/_search", "application/json"),

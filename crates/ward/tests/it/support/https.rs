@@ -165,7 +165,11 @@ impl Answer {
         if !self.header("content-encoding").is_empty() || method == "HEAD" {
             return;
         }
-        if self.status.is_client_error() || self.status.is_server_error() {
+        let is_error = self.status.is_client_error() || self.status.is_server_error();
+        if is_error && kind.starts_with("application/fhir+xml") {
+            let outcome = fhir::xml::parse(&self.body, &fhir::json::Limits::default()).unwrap();
+            assert_eq!(text(&outcome, "resourceType"), "OperationOutcome");
+        } else if is_error {
             assert_eq!(kind, "application/fhir+json; charset=utf-8", "{} with {:?}", self.status, self.body);
             assert_eq!(text(&self.json(), "resourceType"), "OperationOutcome");
         }
