@@ -67,9 +67,9 @@ fn main() {
     }
     for (name, resource) in [("Patient", &patient), ("Observation", &observation)] {
         let mut terms = 0;
-        search::extract(resource, &mut |_, _| terms += 1);
+        search::Registry::base().extract(resource, &mut |_, _| terms += 1);
         let ns = best_ns(|| {
-            search::extract(black_box(resource), &mut |parameter, term| {
+            search::Registry::base().extract(black_box(resource), &mut |parameter, term| {
                 black_box((parameter, term));
             })
         });

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 use fhir::json::Value;
+use fhir::search::Registry;
 use fhir::search::query::Query;
 use protect::access::Interaction;
 
@@ -156,6 +157,14 @@ impl Access {
             return Ok(());
         }
         Err(Error::not_found())
+    }
+
+    /// The search parameters that the caller's tenant has now: to read a request with.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for an unknown tenant, [`ErrorKind::Unavailable`] if the index cannot be read.
+    pub fn registry(&self) -> Result<Arc<Registry>> {
+        self.view()?.registry().cloned()
     }
 
     fn tenant(&self) -> u32 {

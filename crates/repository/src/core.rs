@@ -45,7 +45,7 @@ impl Core {
 
     fn view_through(self: &Arc<Self>, reader: Arc<dyn Reader>, tenant: u32) -> Result<View> {
         let keys = self.tenant_keys(tenant)?;
-        Ok(View { reader, core: Arc::clone(self), keys, tenant })
+        Ok(View::new(reader, Arc::clone(self), keys, tenant))
     }
 
     fn tenant_keys(&self, tenant: u32) -> Result<Arc<TenantKeys>> {

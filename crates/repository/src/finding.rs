@@ -35,7 +35,7 @@ impl From<SearchError> for Error {
 }
 
 /// Reads search parameters as they stand in a URL (`a=b&c=d`, percent-encoded or not).
-pub(crate) fn parse(resource_type: &str, query: &str) -> Result<Query> {
+pub(crate) fn parse(view: &View, resource_type: &str, query: &str) -> Result<Query> {
     let pairs: Vec<(String, String)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -44,7 +44,7 @@ pub(crate) fn parse(resource_type: &str, query: &str) -> Result<Query> {
             (decode(name), decode(value))
         })
         .collect();
-    query::parse(resource_type, &pairs, false, &query::Limits::default())
+    query::parse(view.registry()?, resource_type, &pairs, false, &query::Limits::default())
         .map_err(|issues| Error::with_issues(ErrorKind::Invalid, issues))
 }
 
@@ -72,7 +72,7 @@ fn decode(text: &str) -> String {
 ///
 /// Parameters must be there and must be known: ignoring one would widen the condition.
 pub(crate) fn resolve(view: &View, resource_type: &str, query: &str) -> Result<Vec<u64>> {
-    let query = parse(resource_type, query)?;
+    let query = parse(view, resource_type, query)?;
     if query.criteria.is_empty() {
         return Err(Error::new(ErrorKind::Invalid, "a conditional step needs a search parameter"));
     }
@@ -102,7 +102,7 @@ pub(crate) fn open_page(
     caller: &Caller,
 ) -> Result<(Query, Beginnings)> {
     let (pairs, beginnings) = tokens(view, resource_type, caller).open(token)?;
-    let query = query::parse(resource_type, &pairs, false, &query::Limits::default())
+    let query = query::parse(view.registry()?, resource_type, &pairs, false, &query::Limits::default())
         .map_err(|issues| Error::with_issues(ErrorKind::Invalid, issues))?;
     Ok((query, beginnings))
 }
@@ -212,6 +212,7 @@ fn with_search<T>(
         reader: view.reader.as_ref(),
         newest,
         tenant: view.tenant,
+        registry: view.registry()?,
         codes: &view.keys.codes,
         dictionaries: &view.core.dictionaries,
         ids: &ids,

@@ -51,6 +51,10 @@ pub const PATIENT_KEY: Space = Space(10);
 /// type, resource number -> member record: what search must know without the body. Only resources that are not deleted.
 pub const MEMBER: Space = Space(11);
 
+/// The number of the layout: of what the rows of all spaces mean. Whoever changes the meaning of rows that stand in data
+/// folders already raises it by one; an index of another number is thrown away at the next start and built anew.
+pub const LAYOUT: u64 = 1;
+
 /// The length of the tenant and partition that every key begins with.
 pub const PREFIX_BYTES: usize = 6;
 
@@ -130,6 +134,11 @@ pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
 /// Key of the log position, in [`APPLIED`] (tenant 0: the log is one for all tenants).
 pub fn applied_key() -> Vec<u8> {
     Key::new(0).bytes(b"log").into_vec()
+}
+
+/// Key of the number of the layout, in [`APPLIED`].
+pub fn layout_key() -> Vec<u8> {
+    Key::new(0).bytes(b"layout").into_vec()
 }
 
 /// Key of the resource number counters, in [`APPLIED`].

@@ -49,7 +49,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use events::METRICS;
 pub use gate::Caller;
 pub use prepare::RESOURCE_BYTES_MAX;
-pub use store::{Options, Parts, Progress, SpaceReport, Store, rebuild, verify};
+pub use store::{Options, Parts, Progress, SpaceReport, Store, index_fits, rebuild, verify};
 pub use types::{
     Applied, Change, Conditions, Effect, Expected, HISTORY_COUNT_DEFAULT, HISTORY_COUNT_MAX, Held,
     HistoryOptions, HistoryPage, HistoryTarget, Read, SearchEntry, SearchMode, SearchPage, Seen, Source,

@@ -107,7 +107,7 @@ pub(crate) fn prepare(view: &View, type_code: u16, id: &str, mut value: Value) -
             format!("a resource may have at most {RESOURCE_BYTES_MAX} bytes"),
         ));
     }
-    let (terms, patients) = index(view, type_code, &value);
+    let (terms, patients) = index(view, type_code, &value)?;
     Ok(Prepared { payload: body.compress(), body, terms, patients })
 }
 
@@ -115,9 +115,9 @@ pub(crate) fn prepare(view: &View, type_code: u16, id: &str, mut value: Value) -
 pub const RESOURCE_BYTES_MAX: usize = 16 << 20;
 
 /// The terms and patients of a resource: the one function that commit and replay share.
-pub(crate) fn index(view: &View, type_code: u16, value: &Value) -> (Terms, Vec<CompactString>) {
+pub(crate) fn index(view: &View, type_code: u16, value: &Value) -> Result<(Terms, Vec<CompactString>)> {
     let patients = fhir::search::patient_compartment(value);
-    (Terms::prepare(&view.keys.codes, type_code, value), patients)
+    Ok((Terms::prepare(&view.keys.codes, view.registry()?, type_code, value), patients))
 }
 
 impl Draft {
@@ -233,7 +233,7 @@ fn base_of(view: &View, type_code: u16, number: u64, row: Row, content: &Content
     let same = matches!(content, Content::Put(prepared) if prepared.body == old);
     // The terms of an unchanged body are never needed.
     let indexed =
-        if same { None } else { Some(index(view, type_code, &old.value().map_err(crate::view::corrupt)?)) };
+        if same { None } else { Some(index(view, type_code, &old.value().map_err(crate::view::corrupt)?)?) };
     Ok(Base { row, indexed, same })
 }
 

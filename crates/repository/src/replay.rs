@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use storage::engine::{Batch, Reader};
+use storage::engine::{Batch, Engine, Reader};
 use storage::log::{ReadLimit, Seq};
 use storage::seal::{self, Sealed};
 
@@ -46,6 +46,33 @@ pub(crate) fn read_position(reader: &dyn Reader) -> Result<Position> {
     let mut fields = codec::Reader::new(&value);
     let next = Seq(fields.varint().map_err(corrupt)?);
     Ok(Position { next, time_ms: fields.varint().map_err(corrupt)?.cast_signed() })
+}
+
+/// Whether an index has the layout that this Ward reads and writes; an empty one can take it.
+pub(crate) fn fits(reader: &dyn Reader) -> Result<bool> {
+    match reader.get(layout::APPLIED, &layout::layout_key()).map_err(engine)? {
+        Some(value) => Ok(codec::Reader::new(&value).varint().is_ok_and(|found| found == layout::LAYOUT)),
+        // Before there was a number, an index began with its position.
+        None => Ok(read_position(reader)?.next == Seq::FIRST),
+    }
+}
+
+/// Writes the number of the layout into an index that has none.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] if the index has another layout.
+pub(crate) fn take_layout(index: &dyn Engine) -> Result<()> {
+    if !fits(index)? {
+        return Err(corrupt("the index has another layout: rebuild it"));
+    }
+    if index.contains(layout::APPLIED, &layout::layout_key()).map_err(engine)? {
+        return Ok(());
+    }
+    let mut value = Vec::with_capacity(2);
+    put_varint(&mut value, layout::LAYOUT);
+    let mut batch = Batch::new();
+    batch.put(layout::APPLIED, layout::layout_key(), value);
+    index.write(batch).map_err(engine)
 }
 
 /// Applies the records from `from` up to the end of the log, or up to but not including `until`.
@@ -154,7 +181,7 @@ fn indexed(view: &View, code: u16, number: u64, version: u64, sealed: &[u8]) -> 
     match view.payload(code, number, version, sealed) {
         Ok(Payload::Body(body)) => {
             let value = body.value().map_err(corrupt)?;
-            Ok(Some(prepare::index(view, code, &value)))
+            Ok(Some(prepare::index(view, code, &value)?))
         }
         Ok(Payload::Deleted(_)) => Ok(None),
         Err(error) if error.kind() == ErrorKind::Gone => Ok(None),

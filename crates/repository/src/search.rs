@@ -33,6 +33,7 @@ pub(crate) mod walk;
 use std::cell::Cell;
 use std::sync::LazyLock;
 
+use fhir::search::Registry;
 use storage::engine::{Bytes, Direction, EngineError, KeyRange, Reader};
 
 pub(crate) use codes::Codes;
@@ -153,6 +154,8 @@ pub(crate) struct Search<'a> {
     pub(crate) newest: &'a dyn Reader,
     /// The tenant.
     pub(crate) tenant: u32,
+    /// The search parameters of the tenant, as this state of the index has them.
+    pub(crate) registry: &'a Registry,
     /// The tenant's codes.
     pub(crate) codes: &'a Codes,
     /// The store's dictionaries.
@@ -218,7 +221,7 @@ pub(crate) fn count(reader: &dyn Reader, tenant: u32, type_code: u16) -> Result<
 /// The id of `_lastUpdated`, which the store itself adds: bodies are kept without it.
 pub(crate) fn last_updated() -> u16 {
     static ID: LazyLock<u16> = LazyLock::new(|| {
-        fhir::search::parameter("Patient", "_lastUpdated").map_or(u16::MAX, |found| found.id)
+        Registry::base().parameter("Patient", "_lastUpdated").map_or(u16::MAX, |found| found.id)
     });
     *ID
 }

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Caller;
 use crate::layout;
 use crate::queue::Queue;
-use crate::replay::{Position, read_position, replay};
+use crate::replay::{Position, fits, read_position, replay, take_layout};
 
 /// What a store is made of. All handles are shared: `ward` opens each once.
 #[derive(Clone)]
@@ -201,6 +201,7 @@ fn bring_up(
     core: &Arc<Core>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(crate::applier::Applier, Position)> {
+    take_layout(core.engine.as_ref())?;
     let mut applier = core.open_applier()?;
     let from = read_position(core.engine.as_ref())?;
     let end = core.log.next();
@@ -215,6 +216,15 @@ fn bring_up(
         progress(Progress { records_done: at.next.0.saturating_sub(Seq::FIRST.0), records_total: total });
     })?;
     Ok((applier, position))
+}
+
+/// Whether an index has the layout that this Ward reads and writes. One that has not must be thrown away, and is built anew
+/// from the log by [`Store::open`].
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] if the index cannot be read.
+pub fn index_fits(engine: &dyn Engine) -> Result<bool> {
+    fits(engine)
 }
 
 /// Fills an empty (or late) index from the log without serving: `ward index rebuild`.
@@ -268,6 +278,7 @@ pub fn verify(
     let until = read_position(engine.as_ref())?.next;
     let memory = MemoryEngine::new(layout::SPACES).map_err(crate::view::engine)?;
     let rebuilt = Core::new(Arc::clone(&log), Arc::new(memory), Arc::clone(&ring));
+    take_layout(rebuilt.engine.as_ref())?;
     let mut applier = rebuilt.open_applier()?;
     let total = until.0.saturating_sub(Seq::FIRST.0);
     replay(&rebuilt, &mut applier, Seq::FIRST, Some(until), &mut |at| {

@@ -1,9 +1,10 @@
 //! A tenant's index, read: numbers of ids, rows, versions. The commit path and search read through here; callers outside
 //! the crate cannot (they have `Access`).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use compact_str::CompactString;
+use fhir::search::Registry;
 use storage::engine::Reader as Engine;
 use storage::keys::{IndexKey, KeyError};
 use storage::seal::{self, SealError};
@@ -24,6 +25,7 @@ pub(crate) struct View {
     pub(crate) core: Arc<Core>,
     pub(crate) keys: Arc<TenantKeys>,
     pub(crate) tenant: u32,
+    registry: OnceLock<Arc<Registry>>,
 }
 
 /// What hides a tenant's ids and terms.
@@ -33,6 +35,15 @@ pub(crate) struct TenantKeys {
 }
 
 impl View {
+    pub(crate) fn new(reader: Arc<dyn Engine>, core: Arc<Core>, keys: Arc<TenantKeys>, tenant: u32) -> Self {
+        Self { reader, core, keys, tenant, registry: OnceLock::new() }
+    }
+
+    /// The tenant's search parameters, as this state of the index has them; fixed once they were asked for.
+    pub(crate) fn registry(&self) -> Result<&Arc<Registry>> {
+        Ok(self.registry.get_or_init(|| Arc::clone(Registry::base())))
+    }
+
     /// The keyed hash under which an id stands in the index.
     pub(crate) fn id_hash(&self, type_code: u16, id: &str) -> [u8; 16] {
         self.keys.index_key.keyed_hash16(&[b"id", &type_code.to_be_bytes(), id.as_bytes()])

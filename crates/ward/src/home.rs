@@ -165,7 +165,8 @@ impl Base {
         log.map(|log| Arc::new(log) as Arc<dyn Log>).map_err(|error| self.locked(&error, "the log"))
     }
 
-    /// The index engine. One that does not open is derived data in disorder: it is thrown away and built anew from the log.
+    /// The index engine. It is derived data: one that does not open, or has the layout of another version, is
+    /// thrown away and built anew from the log.
     pub(crate) fn engine(&self) -> Result<Arc<dyn Engine>> {
         let path = self.layout.index();
         let open = || FjallEngine::open(&path, layout::SPACES, FjallOptions::default());
@@ -173,6 +174,12 @@ impl Base {
             Err(error) if error.kind() == storage::ErrorKind::Corrupt => {
                 tracing::warn!(error = %chain(&error), "the index does not open; it is built anew from the log");
                 FjallEngine::destroy(&path).during("the damaged index could not be removed")?;
+                open()
+            }
+            Ok(engine) if !repository::index_fits(&engine).during("the index could not be read")? => {
+                tracing::warn!("the index is of another layout; it is built anew from the log");
+                drop(engine);
+                FjallEngine::destroy(&path).during("the old index could not be removed")?;
                 open()
             }
             other => other,

@@ -5,10 +5,11 @@ mod route;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use compact_str::CompactString;
 
-use super::registry::type_registry;
-use super::{Kind, Parameter, ReferenceTerm, Term};
+use super::{Kind, Parameter, ReferenceTerm, Registry, Term};
 use crate::json::Value;
 use crate::path::{Context, Expression, Item, TypeInfo};
 use convert::convert;
@@ -18,25 +19,6 @@ use route::{Route, compile, walk};
 /// How many combinations of component values one composite may give; a resource beyond has no honest use for them.
 const COMBINATIONS_MAX: usize = 256;
 
-/// Gives every searchable value of `resource` to `emit`, with its parameter.
-///
-/// A resource of unknown type gives nothing; a value that cannot be read (a date that is none, a reference that is a
-/// number) is skipped. `_lastUpdated` is not given: the store knows it better. References into `contained` are skipped,
-/// since they lead nowhere outside their resource. A value may be given more than once.
-///
-/// A token of a CodeableConcept comes once for each coding, or once with only a text when it has no coding. A string
-/// parameter over a HumanName or Address gives each part. A composite gives every combination of its components' values
-/// that stand together.
-///
-/// Source: FHIR R4 3.1.1.4 (types of parameters).
-pub fn extract(resource: &Value, emit: &mut dyn FnMut(&'static Parameter, Term)) {
-    let Some(registry) = resource.resource_type().and_then(type_registry) else { return };
-    for entry in &registry.plan().entries {
-        let parameter = entry.parameter;
-        entry.read(resource, &mut |term| emit(parameter, term));
-    }
-}
-
 /// The ids of the patients to whose compartment `resource` belongs, each once, in the order they are found.
 ///
 /// A Patient belongs to its own compartment. Only references of the form `Patient/id` count.
@@ -45,13 +27,15 @@ pub fn extract(resource: &Value, emit: &mut dyn FnMut(&'static Parameter, Term))
 #[must_use]
 pub fn patient_compartment(resource: &Value) -> Vec<CompactString> {
     let mut patients: Vec<CompactString> = Vec::new();
-    let Some(registry) = resource.resource_type().and_then(type_registry) else { return patients };
-    if registry.resource_type == "Patient"
+    let Some(of_type) = resource.resource_type().and_then(|name| Registry::base().of_type(name)) else {
+        return patients;
+    };
+    if of_type.resource_type == "Patient"
         && let Some(id) = resource.get("id").and_then(Value::as_str)
     {
         patients.push(id.into());
     }
-    let plan = registry.plan();
+    let plan = of_type.plan();
     for entry in plan.compartment.iter().filter_map(|index| plan.entries.get(*index)) {
         entry.read(resource, &mut |term| {
             if let Term::Reference(ReferenceTerm::Local { resource_type, id, .. }) = term
@@ -73,7 +57,7 @@ pub(super) struct Plan {
 }
 
 struct Entry {
-    parameter: &'static Parameter,
+    parameter: Arc<Parameter>,
     reader: Reader,
 }
 
@@ -89,29 +73,34 @@ enum Reader {
 impl Plan {
     /// Makes the plan of a type. A test holds that every expression of the registry can be compiled, so that none is
     /// left out here.
-    pub(super) fn compile(
-        resource_type: &str,
-        parameters: &[&'static Parameter],
-        compartment: &[&str],
-    ) -> Self {
+    pub(super) fn compile(resource_type: &str, parameters: &[Arc<Parameter>], compartment: &[&str]) -> Self {
         let entries: Vec<Entry> = parameters
             .iter()
             .filter(|parameter| parameter.code != "_lastUpdated")
-            .filter_map(|parameter| Some(Entry { parameter, reader: reader(resource_type, parameter)? }))
+            .filter_map(|parameter| {
+                Some(Entry { reader: reader(resource_type, parameter)?, parameter: Arc::clone(parameter) })
+            })
             .collect();
         let compartment = entries
             .iter()
             .enumerate()
-            .filter(|(_, entry)| compartment.contains(&entry.parameter.code))
+            .filter(|(_, entry)| compartment.contains(&entry.parameter.code.as_str()))
             .map(|(index, _)| index)
             .collect();
         Self { entries, compartment }
+    }
+
+    /// Gives every value of a resource of the plan's type, with its parameter.
+    pub(super) fn extract(&self, resource: &Value, emit: &mut dyn FnMut(&Parameter, Term)) {
+        for entry in &self.entries {
+            entry.read(resource, &mut |term| emit(&entry.parameter, term));
+        }
     }
 }
 
 fn reader(resource_type: &str, parameter: &Parameter) -> Option<Reader> {
     let root = crate::path::type_info(resource_type)?;
-    let expression = Expression::parse(parameter.expression).ok()?;
+    let expression = Expression::parse(&parameter.expression).ok()?;
     let Some(routes) = compile(&expression, root, root) else {
         return (parameter.kind != Kind::Composite).then_some(Reader::General(expression));
     };
@@ -119,8 +108,8 @@ fn reader(resource_type: &str, parameter: &Parameter) -> Option<Reader> {
         return Some(Reader::Routes(routes));
     }
     let mut parts = Vec::new();
-    for component in parameter.components {
-        parts.push(Expression::parse(component.expression).ok()?);
+    for component in &parameter.components {
+        parts.push(Expression::parse(&component.expression).ok()?);
     }
     let with_parts = |route: Route| {
         let focus = route.ty()?;
@@ -153,7 +142,7 @@ impl Entry {
     /// Every combination of the parts' values below one focus.
     fn combine(&self, parts: &[Vec<Route>], focus: &Value, resource: &Value, emit: &mut dyn FnMut(Term)) {
         let mut combinations: Vec<Vec<Term>> = vec![Vec::new()];
-        for (routes, component) in parts.iter().zip(self.parameter.components) {
+        for (routes, component) in parts.iter().zip(&self.parameter.components) {
             let mut found = Vec::new();
             for route in routes {
                 walk(route, focus, resource, &mut |value, ty| {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
+
 /// The kind of a search parameter: how its values are written, indexed and compared (R4 3.1.1.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -69,32 +71,43 @@ impl Kind {
 /// One search parameter of one resource type.
 ///
 /// A definition that serves many types (`clinical-patient`) is one `Parameter` for each of them, all with the same
-/// `id`: an index key needs the resource type beside it.
+/// `id`: an index key needs the resource type beside it. Of the standard or a tenant's own: see [`super::Registry`].
 pub struct Parameter {
     /// A small number that names the definition for ever; it stands in index keys.
     pub id: u16,
     /// The resource type that this parameter reads.
     pub resource_type: &'static str,
     /// The name used in requests, such as `birthdate` or `_lastUpdated`.
-    pub code: &'static str,
+    pub code: CompactString,
     /// How values are written and compared.
     pub kind: Kind,
     /// The resource types a reference may point to; empty for other kinds and for "any type".
-    pub targets: &'static [&'static str],
+    pub targets: Vec<&'static str>,
     /// The FHIRPath expression as the standard gives it; empty where the store itself adds the term.
-    pub expression: &'static str,
+    pub expression: CompactString,
     /// The parts of a composite, in order; empty for other kinds.
-    pub components: &'static [Component],
+    pub components: Vec<Component>,
 }
 
 /// One part of a composite parameter.
 pub struct Component {
     /// The code of the parameter whose values this part holds.
-    pub code: &'static str,
+    pub code: CompactString,
     /// The kind of the part's values.
     pub kind: Kind,
     /// The FHIRPath expression of the part, to be read from each value of the composite's own expression.
-    pub expression: &'static str,
+    pub expression: CompactString,
+}
+
+/// The ids of parameters that a tenant defines begin here; those of the standard are below.
+pub const CUSTOM_FIRST: u16 = 0x8000;
+
+impl Parameter {
+    /// Whether a tenant defined it.
+    #[must_use]
+    pub fn is_custom(&self) -> bool {
+        self.id >= CUSTOM_FIRST
+    }
 }
 
 impl fmt::Debug for Parameter {

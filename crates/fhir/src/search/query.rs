@@ -12,6 +12,8 @@ mod values;
 
 pub use parse::{escape, parse};
 
+use std::sync::Arc;
+
 use compact_str::CompactString;
 use rust_decimal::Decimal;
 
@@ -77,7 +79,7 @@ pub enum Test {
     /// One of the resource's own values matches one of `values`.
     Own {
         /// The parameter; it belongs to the type under test.
-        parameter: &'static Parameter,
+        parameter: Arc<Parameter>,
         /// How the values are compared.
         modifier: Option<Modifier>,
         /// Any of these; never empty. With [`Modifier::Not`], none of these.
@@ -86,7 +88,7 @@ pub enum Test {
     /// The resource refers, by `parameter`, to a resource for which one branch holds (`subject.name`).
     Chain {
         /// The reference parameter.
-        parameter: &'static Parameter,
+        parameter: Arc<Parameter>,
         /// The possible types of the target, each with the test that its resource must pass; never empty.
         branches: Vec<Branch>,
     },
@@ -95,7 +97,7 @@ pub enum Test {
         /// The type that refers to this one.
         resource_type: CompactString,
         /// That type's reference parameter.
-        parameter: &'static Parameter,
+        parameter: Arc<Parameter>,
         /// What the referring resource must pass.
         test: Box<Test>,
     },
@@ -246,16 +248,16 @@ pub struct Include {
     /// The type that holds the reference; `None` for `*`, every type.
     pub source: Option<CompactString>,
     /// The reference parameter; `None` for `*`, every one of the source type.
-    pub parameter: Option<&'static Parameter>,
+    pub parameter: Option<Arc<Parameter>>,
     /// The only type of target wanted; `None` for any.
     pub target: Option<CompactString>,
 }
 
 /// One key of the order.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SortKey {
     /// The parameter whose value orders.
-    pub parameter: &'static Parameter,
+    pub parameter: Arc<Parameter>,
     /// Whether the greatest value comes first.
     pub descending: bool,
 }

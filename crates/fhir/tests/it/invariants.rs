@@ -33,8 +33,8 @@ pub(crate) fn check_search_query(input: &[u8]) {
     };
     let pairs: Vec<_> = rest.split('&').map(pair).collect();
     let limits = query::Limits::default();
-    let strict = query::parse(resource_type, &pairs, false, &limits);
-    let Ok(lenient) = query::parse(resource_type, &pairs, true, &limits) else {
+    let strict = query::parse(search::Registry::base(), resource_type, &pairs, false, &limits);
+    let Ok(lenient) = query::parse(search::Registry::base(), resource_type, &pairs, true, &limits) else {
         assert!(strict.is_err(), "what is refused leniently is refused strictly");
         return;
     };
@@ -42,7 +42,7 @@ pub(crate) fn check_search_query(input: &[u8]) {
         assert!(lenient.ignored.is_empty());
         assert_eq!(strict, lenient);
     }
-    let again = query::parse(resource_type, &lenient.used, false, &limits).unwrap();
+    let again = query::parse(search::Registry::base(), resource_type, &lenient.used, false, &limits).unwrap();
     assert_eq!(again.criteria, lenient.criteria);
     assert_eq!(again.sort, lenient.sort);
 }
@@ -53,7 +53,7 @@ pub(crate) fn check_fhir_json(input: &[u8]) {
     let written = value.to_vec();
     assert_eq!(json::parse(&written, &json::Limits::default()).as_ref(), Ok(&value));
     let _ = fhir::validate::validate(&value);
-    search::extract(&value, &mut |_, _| {});
+    search::Registry::base().extract(&value, &mut |_, _| {});
     let _ = search::patient_compartment(&value);
     let _: Option<&Value> = value.get("id");
 }

@@ -236,7 +236,7 @@ impl Search<'_> {
                     self.local(&[target.as_str()], id, &mut targets)?;
                 }
                 ReferenceValue::Local { resource_type: None, id, .. } => {
-                    self.local(parameter.targets, id, &mut targets)?;
+                    self.local(&parameter.targets, id, &mut targets)?;
                 }
                 ReferenceValue::Absolute(url) => {
                     let hash = self.codes.uri(url);
@@ -387,7 +387,7 @@ fn either(terms: Clause, under: Vec<Vec<u8>>) -> Clause {
 }
 
 fn unsupported(parameter: &Parameter, how: &str) -> SearchError {
-    let code: CompactString = parameter.code.into();
+    let code: &CompactString = &parameter.code;
     let what = format!("search by `{code}` {how}");
     SearchError::Unsupported { what: what.trim_end().to_owned() }
 }

@@ -1,7 +1,6 @@
 //! The plan in words, for `__explain`: names of parameters, counts and choices; never a value.
 
 use fhir::json::{Object, Value};
-use fhir::search::parameters;
 
 use super::clause::Clause;
 use super::plan::Driver;
@@ -26,7 +25,7 @@ impl Search<'_> {
             let mut entry = Object::new();
             let (what, parameter) = describe(clause);
             entry.insert("clause", Value::from(what));
-            if let Some(name) = parameter.and_then(|id| name(type_code, id)) {
+            if let Some(name) = parameter.and_then(|id| self.parameter_name(type_code, id)) {
                 entry.insert("parameter", Value::from(name));
             }
             if clause.drives() {
@@ -64,15 +63,15 @@ impl Search<'_> {
         plan.insert("steps", number(self.steps.get()));
         Ok(Value::from(plan))
     }
+
+    fn parameter_name(&self, type_code: u16, id: u16) -> Option<&str> {
+        let found = self.registry.parameter_numbered(layout::type_name(type_code)?, id)?;
+        Some(found.code.as_str())
+    }
 }
 
 fn number(value: u64) -> Value {
     Value::from(i64::try_from(value).unwrap_or(i64::MAX))
-}
-
-fn name(type_code: u16, id: u16) -> Option<&'static str> {
-    let of_type = parameters(layout::type_name(type_code)?);
-    of_type.iter().find(|parameter| parameter.id == id).map(|parameter| parameter.code)
 }
 
 fn describe(clause: &Clause) -> (&'static str, Option<u16>) {

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use fhir::search::query::Include;
-use fhir::search::{Kind, Parameter, parameters};
+use fhir::search::{Kind, Parameter};
 
 use super::clause::{Clause, Probe, reference_prefix};
 use super::run::Found;
@@ -83,13 +83,15 @@ impl Search<'_> {
 
 fn steps(includes: &[Include]) -> Vec<Step<'_>> {
     let code = |name: &Option<compact_str::CompactString>| name.as_deref().and_then(layout::type_code);
-    let step = |include: &'_ Include| Step {
-        source: code(&include.source),
-        parameter: include.parameter,
-        target: code(&include.target),
-        iterate: include.iterate,
-    };
-    includes.iter().map(step).collect()
+    includes
+        .iter()
+        .map(|include| Step {
+            source: code(&include.source),
+            parameter: include.parameter.as_deref(),
+            target: code(&include.target),
+            iterate: include.iterate,
+        })
+        .collect()
 }
 
 impl Work<'_, '_> {
@@ -119,12 +121,13 @@ impl Work<'_, '_> {
         }
         let name = layout::type_name(source).unwrap_or_default();
         let target = layout::type_name(found.type_code).unwrap_or_default();
-        let fits = |parameter: &&&Parameter| {
+        let fits = |parameter: &&std::sync::Arc<Parameter>| {
             parameter.kind == Kind::Reference
                 && step.parameter.is_none_or(|own| own.id == parameter.id)
                 && (parameter.targets.is_empty() || parameter.targets.contains(&target))
         };
-        for parameter in parameters(name).iter().filter(|parameter| fits(parameter)) {
+        let search = self.search;
+        for parameter in search.registry.parameters(name).iter().filter(|parameter| fits(parameter)) {
             let prefix = reference_prefix(self.search, source, parameter.id, found.number);
             let mut sources = Stream::Term(self.search.term_scan(layout::POSTING, &prefix, 0));
             while let Some(number) = sources.next(self.search)? {

@@ -2,8 +2,8 @@
 
 use fhir::definitions;
 use fhir::json::Value;
+use fhir::search::Kind;
 use fhir::search::query::{Criterion, Query, Summary, Total};
-use fhir::search::{Kind, parameters};
 
 use super::clause::Clause;
 use super::page::{Beginnings, Tokens};
@@ -225,13 +225,22 @@ impl Search<'_> {
                 },
                 _ => return None,
             };
-            if !leads_to_compartment(resource_type, parameter) {
+            if !self.leads_to_compartment(resource_type, parameter) {
                 return None;
             }
             // The target might be of another type: only a patient (or one to be) has a compartment.
             let is_patient =
                 self.is_member(patient_code, number).unwrap_or(false) && type_code != patient_code;
             is_patient.then_some(number)
+        })
+    }
+
+    /// Whether a resource whose `parameter` refers to a patient lies in that patient's compartment.
+    fn leads_to_compartment(&self, resource_type: &str, id: u16) -> bool {
+        let listed = definitions::compartment_parameters("Patient", resource_type);
+        self.registry.parameter_numbered(resource_type, id).is_some_and(|found| {
+            // `patient` reads the same element as `subject`, narrowed to patients.
+            listed.contains(&found.code.as_str()) || (found.code == "patient" && listed.contains(&"subject"))
         })
     }
 
@@ -279,14 +288,4 @@ fn single_term(clauses: &[&Clause]) -> bool {
         [Clause::Targets { targets, .. }] => targets.len() <= 1,
         _ => false,
     }
-}
-
-/// Whether a resource whose `parameter` refers to a patient lies in that patient's compartment.
-fn leads_to_compartment(resource_type: &str, id: u16) -> bool {
-    let listed = definitions::compartment_parameters("Patient", resource_type);
-    let found = parameters(resource_type).iter().find(|parameter| parameter.id == id);
-    found.is_some_and(|found| {
-        // `patient` reads the same element as `subject`, narrowed to patients.
-        listed.contains(&found.code) || (found.code == "patient" && listed.contains(&"subject"))
-    })
 }

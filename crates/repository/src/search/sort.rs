@@ -88,7 +88,7 @@ impl Search<'_> {
     /// Reads the keys of a query's order.
     pub(crate) fn sort_keys(&self, keys: &[SortKey]) -> Result<Vec<Key>, SearchError> {
         let ready = |key: &SortKey| {
-            let parameter = key.parameter;
+            let parameter = &key.parameter;
             let dictionary = match parameter.kind {
                 Kind::Date | Kind::Number | Kind::Quantity => None,
                 Kind::String => Some(self.dictionaries.get(self.newest, self.tenant, parameter.id)?),

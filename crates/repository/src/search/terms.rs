@@ -5,7 +5,7 @@
 
 use compact_str::CompactString;
 use fhir::json::Value;
-use fhir::search::{Parameter, ReferenceTerm, Term, normalise};
+use fhir::search::{Parameter, ReferenceTerm, Registry, Term, normalise};
 
 use super::codes::{Codes, NumberCode, TERM_BYTES_MAX, kind};
 use crate::layout;
@@ -79,8 +79,8 @@ impl Fixed {
 impl Terms {
     /// Reads and codes all terms of a resource of the type with this code (see [`layout::type_code`]).
     ///
-    /// Never fails: what cannot be read as its parameter wants it has no term, as [`fhir::search::extract`] says.
-    pub(crate) fn prepare(codes: &Codes, type_code: u16, resource: &Value) -> Self {
+    /// Never fails: what cannot be read as its parameter wants it has no term, as [`Registry::extract`] says.
+    pub(crate) fn prepare(codes: &Codes, registry: &Registry, type_code: u16, resource: &Value) -> Self {
         let mut coder = Coder {
             codes,
             recent: Vec::with_capacity(RECENT_MAX),
@@ -94,7 +94,7 @@ impl Terms {
                 references: Vec::new(),
             },
         };
-        fhir::search::extract(resource, &mut |parameter, term| coder.add(parameter, term));
+        registry.extract(resource, &mut |parameter, term| coder.add(parameter, term));
         let mut terms = coder.terms;
         terms.present.sort_unstable();
         terms.present.dedup();
@@ -131,7 +131,7 @@ struct Coder<'a> {
 impl Coder<'_> {
     fn add(&mut self, parameter: &Parameter, term: Term) {
         let id = parameter.id;
-        if matches!(parameter.code, "_id" | "_lastUpdated") {
+        if matches!(parameter.code.as_str(), "_id" | "_lastUpdated") {
             return; // ids are looked up; the time of the commit comes from the committer
         }
         if self.terms.present.last() != Some(&id) {

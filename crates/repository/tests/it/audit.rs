@@ -48,6 +48,7 @@ fn every_call_leaves_one_event_with_what_was_shown() {
     let shown = event_of(&hospital, || drop(access.history(&history, &HistoryOptions::default())));
     assert_eq!(shown, (Interaction::HistoryType, Outcome::Success, one("Patient/a/1", Action::Shown)));
     let query = fhir::search::query::parse(
+        fhir::search::Registry::base(),
         "Patient",
         &[("name".to_owned(), "alpha".to_owned())],
         false,

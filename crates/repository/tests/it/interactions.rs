@@ -188,7 +188,9 @@ fn a_search_finds_what_was_written_and_not_what_was_deleted() {
         let pairs: Vec<(String, String)> =
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let limits = fhir::search::query::Limits::default();
-        let query = fhir::search::query::parse(resource_type, &pairs, false, &limits).unwrap();
+        let query =
+            fhir::search::query::parse(fhir::search::Registry::base(), resource_type, &pairs, false, &limits)
+                .unwrap();
         let page = access.search(&query).unwrap();
         page.entries.iter().map(|entry| entry.versioned.id.to_string()).collect()
     };

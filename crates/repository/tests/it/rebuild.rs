@@ -105,6 +105,30 @@ fn a_changed_row_is_found() {
 }
 
 #[test]
+fn an_index_of_another_layout_is_not_used() {
+    let hospital = hospital();
+    live(&hospital);
+    hospital.store.close();
+    let (engine, key) = (&hospital.parts.engine, repository::layout::layout_key());
+    assert!(repository::index_fits(engine.as_ref()).unwrap());
+    let set = |number: Option<u8>| {
+        let mut batch = storage::engine::Batch::new();
+        match number {
+            Some(number) => batch.put(repository::layout::APPLIED, key.clone(), vec![number]),
+            None => batch.delete(repository::layout::APPLIED, key.clone()),
+        };
+        engine.write(batch).unwrap();
+    };
+    // Another number; and no number, as before there was one.
+    for number in [Some(127), None] {
+        set(number);
+        assert!(!repository::index_fits(engine.as_ref()).unwrap());
+        assert!(Store::open(hospital.parts.clone()).unwrap_err().internal_text().unwrap().contains("layout"));
+    }
+    assert!(repository::index_fits(memory_engine().as_ref()).unwrap());
+}
+
+#[test]
 fn a_store_opened_with_an_empty_index_answers_as_before() {
     let hospital = hospital();
     live(&hospital);

@@ -6,7 +6,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use fhir::definitions;
 use fhir::json::{Value, array, object};
-use fhir::search::{self, Kind};
+use fhir::search::{Kind, Registry};
 use http::{HeaderMap, StatusCode};
 
 use super::form::Pairs;
@@ -89,7 +89,7 @@ pub(crate) fn statement(base: &str) -> Value {
 }
 
 fn resource(name: &'static str) -> Value {
-    let parameters = search::parameters(name);
+    let parameters = Registry::base().parameters(name);
     let references = || parameters.iter().filter(|parameter| parameter.kind == Kind::Reference);
     let mut members = vec![
         ("type", Value::from(name)),
@@ -112,7 +112,10 @@ fn resource(name: &'static str) -> Value {
         .iter()
         .filter(|parameter| parameter.kind.is_offered())
         .map(|parameter| {
-            object([("name", Value::from(parameter.code)), ("type", Value::from(parameter.kind.code()))])
+            object([
+                ("name", Value::from(parameter.code.as_str())),
+                ("type", Value::from(parameter.kind.code())),
+            ])
         })
         .collect();
     members.push(("searchParam", Value::from(offered)));
@@ -152,7 +155,8 @@ mod tests {
                 pairs.push((text(parameter, "name"), sample.to_owned()));
             }
             for pair in pairs {
-                let read = parse(&name, std::slice::from_ref(&pair), false, &Limits::default());
+                let read =
+                    parse(Registry::base(), &name, std::slice::from_ref(&pair), false, &Limits::default());
                 assert!(read.is_ok(), "{name}?{}={}: {read:?}", pair.0, pair.1);
             }
         }

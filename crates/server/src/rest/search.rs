@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use fhir::definitions;
+use fhir::search::Registry;
 use fhir::search::query::{self, PAGE_PARAMETER};
 use http::{HeaderMap, StatusCode};
 
@@ -66,10 +67,10 @@ async fn search(
 ) -> Result<Response, Refusal> {
     let wishes = Wishes::read(&headers, &pairs)?;
     let access = edge.access(&headers)?;
-    let asked = asked(&resource_type, &pairs, wishes.lenient)?;
     let base = edge.base(&headers);
     let body = edge
         .work(move || {
+            let asked = asked(access.registry()?.as_ref(), &resource_type, &pairs, wishes.lenient)?;
             let (own, found) = match &asked {
                 Asked::First(query) => {
                     let used = query.used.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -96,7 +97,7 @@ enum Asked {
 ///
 /// # Errors
 /// 404 for an unknown type, 400 with an issue for each pair that cannot be used.
-fn asked(resource_type: &str, pairs: &Pairs, lenient: bool) -> Result<Asked, Refusal> {
+fn asked(registry: &Registry, resource_type: &str, pairs: &Pairs, lenient: bool) -> Result<Asked, Refusal> {
     if !definitions::is_resource(resource_type) {
         return Err(Refusal::new(faults::UNKNOWN_PATH, "this is no resource type of FHIR R4"));
     }
@@ -107,7 +108,7 @@ fn asked(resource_type: &str, pairs: &Pairs, lenient: bool) -> Result<Asked, Ref
     {
         return Ok(Asked::Page(token.clone()));
     }
-    query::parse(resource_type, &pairs.0, lenient, &query::Limits::default())
+    query::parse(registry, resource_type, &pairs.0, lenient, &query::Limits::default())
         .map(|query| Asked::First(Box::new(query)))
         .map_err(|issues| Refusal::with_issues(StatusCode::BAD_REQUEST, issues))
 }
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Asked, Refusal> {
-        asked("Patient", &Pairs::parse(query).unwrap(), true)
+        asked(Registry::base(), "Patient", &Pairs::parse(query).unwrap(), true)
     }
 
     #[test]

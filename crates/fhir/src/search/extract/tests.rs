@@ -1,4 +1,4 @@
-use super::super::{Decimal, parameter, parameters};
+use super::super::Decimal;
 use super::*;
 use crate::definitions;
 use crate::json::{Limits, parse};
@@ -31,7 +31,7 @@ fn show(term: &Term) -> String {
 fn check(resource: &str, code: &str, expected: &[&str]) {
     let resource = parse(resource.as_bytes(), &Limits::default()).unwrap();
     let mut found = Vec::new();
-    extract(&resource, &mut |parameter, term| {
+    Registry::base().extract(&resource, &mut |parameter, term| {
         if parameter.code == code {
             found.push(show(&term));
         }
@@ -130,8 +130,8 @@ fn choices_and_types_of_targets_decide() {
       {"type":"depends-on","resource":"http://x/M|2"},{"type":"successor","resource":"http://x/N"}]}"#;
     check(library, "depends-on", &["http://x/M|2"]);
     check(library, "url", &["http://x/L"]);
-    assert_eq!(parameter("Observation", "patient").unwrap().targets, ["Patient"]);
-    assert!(parameter("Provenance", "target").unwrap().targets.is_empty());
+    assert_eq!(Registry::base().parameter("Observation", "patient").unwrap().targets, ["Patient"]);
+    assert!(Registry::base().parameter("Provenance", "target").unwrap().targets.is_empty());
 }
 
 #[test]
@@ -148,12 +148,12 @@ fn compartments_follow_the_definition() {
 fn every_parameter_of_the_standard_can_be_read() {
     let mut general = Vec::new();
     for ty in definitions::resource_types() {
-        let all = parameters(ty.name);
-        let plan = type_registry(ty.name).unwrap().plan();
+        let all = Registry::base().parameters(ty.name);
+        let plan = Registry::base().of_type(ty.name).unwrap().plan();
         // All but `_lastUpdated` have a reader.
         assert_eq!(plan.entries.len() + 1, all.len(), "{}", ty.name);
         general.extend(plan.entries.iter().filter_map(|entry| match &entry.reader {
-            Reader::General(_) => Some((entry.parameter.resource_type, entry.parameter.code)),
+            Reader::General(_) => Some((entry.parameter.resource_type, entry.parameter.code.clone())),
             Reader::Routes(routes) => {
                 assert!(!routes.is_empty(), "{:?}", entry.parameter);
                 None
@@ -167,11 +167,11 @@ fn every_parameter_of_the_standard_can_be_read() {
             }
         }));
         for code in ["_id", "_lastUpdated", "_profile", "_tag", "_security", "_source"] {
-            assert!(parameter(ty.name, code).is_some(), "{} {code}", ty.name);
+            assert!(Registry::base().parameter(ty.name, code).is_some(), "{} {code}", ty.name);
         }
     }
     // Everything else is a plain path.
-    assert_eq!(general, [("Patient", "deceased")]);
+    assert_eq!(general, [("Patient", "deceased".into())]);
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -226,7 +226,7 @@ proptest! {
         if let Some(object) = body.as_object_mut() {
             object.insert("resourceType", ty);
         }
-        extract(&body, &mut |_, _| {});
+        Registry::base().extract(&body, &mut |_, _| {});
         let _ = patient_compartment(&body);
     }
 }
@@ -259,10 +259,12 @@ fn plain_paths_find_what_the_evaluator_finds() {
     let (mut compared, mut terms) = (0_usize, 0_usize);
     // All of them agree; every seventeenth is enough to notice when they stop.
     for resource in sample_resources().iter().step_by(17) {
-        let Some(registry) = resource.resource_type().and_then(type_registry) else { continue };
+        let Some(registry) = resource.resource_type().and_then(|name| Registry::base().of_type(name)) else {
+            continue;
+        };
         for entry in &registry.plan().entries {
             let Reader::Routes(_) = entry.reader else { continue };
-            let expression = Expression::parse(entry.parameter.expression).unwrap();
+            let expression = Expression::parse(&entry.parameter.expression).unwrap();
             // `as` on several items is an error there, and meant as a filter in these expressions.
             if expression.evaluate(resource, &Context::default()).is_err() {
                 continue;

@@ -1,6 +1,8 @@
 //! The pairs of a request to a [`Query`].
 
-use super::super::{Kind, Parameter, parameter, parameters};
+use std::sync::Arc;
+
+use super::super::{Kind, Parameter, Registry};
 use super::values::{split, unescape, value};
 use super::{
     Branch, Criterion, EXPLAIN_PARAMETER, Ignored, Include, Limits, Modifier, PAGE_PARAMETER, Query, SortKey,
@@ -9,7 +11,7 @@ use super::{
 use crate::definitions;
 use crate::outcome::{Issue, IssueType};
 
-/// Reads a search request for `resource_type`; `pairs` are percent-decoded, in the order given.
+/// Reads a search request for `resource_type` with the parameters of `registry`; `pairs` are percent-decoded, in the order given.
 ///
 /// With `lenient`, pairs that name something unknown or not offered are reported in [`Query::ignored`]; a value that cannot
 /// be read is an error either way, since leaving it out would widen the answer.
@@ -18,6 +20,7 @@ use crate::outcome::{Issue, IssueType};
 /// Every problem found, each naming the parameter and what is expected, never the value; for an unknown parameter the
 /// names near it.
 pub fn parse(
+    registry: &Registry,
     resource_type: &str,
     pairs: &[(String, String)],
     lenient: bool,
@@ -33,7 +36,7 @@ pub fn parse(
         return Err(vec![Issue::error(IssueType::TooCostly, text)]);
     }
     let query = Query { resource_type: resource_type.into(), ..Query::default() };
-    let mut reader = Reader { query, limits, tests: 0, seen: Vec::new() };
+    let mut reader = Reader { registry, query, limits, tests: 0, seen: Vec::new() };
     let mut issues = Vec::new();
     for (name, text) in pairs {
         match reader.pair(name, text) {
@@ -69,6 +72,7 @@ fn shown(name: &str) -> String {
 }
 
 struct Reader<'l> {
+    registry: &'l Registry,
     query: Query,
     limits: &'l Limits,
     tests: usize,
@@ -165,7 +169,7 @@ impl Reader<'_> {
         let mut keys = Vec::new();
         for key in text.split(',') {
             let (descending, code) = key.strip_prefix('-').map_or((false, key), |code| (true, code));
-            let found = find(&self.query.resource_type, code)?;
+            let found = self.find(&self.query.resource_type, code)?;
             if matches!(found.kind, Kind::Composite | Kind::Special) {
                 return Err(unsupported(format!("`_sort`: matches cannot be ordered by `{code}`")));
             }
@@ -196,11 +200,29 @@ impl Reader<'_> {
         {
             return Err(wrong(name, "the value names no resource type of R4"));
         }
-        let parameter = if code == "*" { None } else { Some(find(source, code)?) };
-        if parameter.is_some_and(|parameter| parameter.kind != Kind::Reference) {
+        let parameter = if code == "*" { None } else { Some(self.find(source, code)?) };
+        if parameter.as_ref().is_some_and(|parameter| parameter.kind != Kind::Reference) {
             return Err(wrong(name, "the parameter is no reference"));
         }
         Ok(Include { iterate, source: Some(source.into()), parameter, target: target.map(Into::into) })
+    }
+
+    /// Finds a parameter, or names those that are written nearly like it.
+    fn find(&self, resource_type: &str, code: &str) -> Result<Arc<Parameter>, Problem> {
+        if let Some(found) = self.registry.parameter(resource_type, code) {
+            return Ok(Arc::clone(found));
+        }
+        let mut near: Vec<(usize, &str)> = self
+            .registry
+            .parameters(resource_type)
+            .iter()
+            .map(|candidate| (distance(code, &candidate.code), candidate.code.as_str()))
+            .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+            .collect();
+        near.sort_unstable();
+        let near: Vec<String> = near.iter().take(3).map(|(_, code)| format!("`{code}`")).collect();
+        let hint = if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) };
+        Err(unsupported(format!("{resource_type} has no search parameter `{}`{hint}", shown(code))))
     }
 
     fn criterion(&mut self, name: &str, text: &str) -> Result<(), Problem> {
@@ -225,8 +247,8 @@ impl Reader<'_> {
         }
         let (code, modifier) =
             name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
-        let parameter = find(resource_type, code)?;
-        let (modifier, target) = self::modifier(parameter, name, modifier)?;
+        let parameter = self.find(resource_type, code)?;
+        let (modifier, target) = self::modifier(&parameter, name, modifier)?;
         if text.is_empty() {
             return Err(wrong(name, "a value is missing"));
         }
@@ -240,7 +262,8 @@ impl Reader<'_> {
             if text.is_empty() {
                 return Err(wrong(name, "a listed value is empty"));
             }
-            let value = value(parameter, modifier, target, text).map_err(|expected| wrong(name, expected))?;
+            let value =
+                value(&parameter, modifier, target, text).map_err(|expected| wrong(name, expected))?;
             values.push(value);
         }
         Ok(Test::Own { parameter, modifier, values })
@@ -256,12 +279,12 @@ impl Reader<'_> {
         steps: usize,
     ) -> Result<Test, Problem> {
         let (code, target) = head.split_once(':').map_or((head, None), |(code, target)| (code, Some(target)));
-        let parameter = find(resource_type, code)?;
+        let parameter = self.find(resource_type, code)?;
         if parameter.kind != Kind::Reference {
             return Err(wrong(head, "only a reference can be followed with a point"));
         }
         if let Some(target) = target {
-            check_target(parameter, head, target)?;
+            check_target(&parameter, head, target)?;
             let test = self.test(target, rest, text, steps + 1)?;
             let branches = vec![Branch { resource_type: target.into(), test }];
             return Ok(Test::Chain { parameter, branches });
@@ -274,7 +297,7 @@ impl Reader<'_> {
         }
         let mut branches = Vec::new();
         let mut problem = None;
-        for target in parameter.targets {
+        for target in &parameter.targets {
             match self.test(target, rest, text, steps + 1) {
                 Ok(test) => branches.push(Branch { resource_type: (*target).into(), test }),
                 // Not every target has the parameter; it is enough that one has.
@@ -313,11 +336,11 @@ impl Reader<'_> {
         if !definitions::is_resource(source) {
             return Err(wrong(name, "it names no resource type of R4"));
         }
-        let parameter = find(source, code)?;
+        let parameter = self.find(source, code)?;
         if parameter.kind != Kind::Reference {
             return Err(wrong(name, "the second part must be a reference parameter"));
         }
-        check_target(parameter, name, resource_type)?;
+        check_target(&parameter, name, resource_type)?;
         let test = Box::new(self.test(source, inner, text, steps + 1)?);
         Ok(Test::Has { resource_type: source.into(), parameter, test })
     }
@@ -363,22 +386,6 @@ fn modifier<'n>(
             Err(unsupported(format!("`{name}`: this modifier is not offered for a {kind} parameter")))
         }
     }
-}
-
-/// Finds a parameter, or names those that are written nearly like it.
-fn find(resource_type: &str, code: &str) -> Result<&'static Parameter, Problem> {
-    if let Some(found) = parameter(resource_type, code) {
-        return Ok(found);
-    }
-    let mut near: Vec<(usize, &str)> = parameters(resource_type)
-        .iter()
-        .map(|candidate| (distance(code, candidate.code), candidate.code))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
-        .collect();
-    near.sort_unstable();
-    let near: Vec<String> = near.iter().take(3).map(|(_, code)| format!("`{code}`")).collect();
-    let hint = if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) };
-    Err(unsupported(format!("{resource_type} has no search parameter `{}`{hint}", shown(code))))
 }
 
 /// The number of single-letter edits between two names, ignoring case; names are cut at 40 letters.

@@ -1,4 +1,4 @@
-use super::super::Kind;
+use super::super::{Kind, Registry};
 use super::*;
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ fn pairs(query: &str) -> Vec<(String, String)> {
 }
 
 fn read(resource_type: &str, query: &str) -> Result<Query, Vec<crate::outcome::Issue>> {
-    parse(resource_type, &pairs(query), false, &Limits::default())
+    parse(Registry::base(), resource_type, &pairs(query), false, &Limits::default())
 }
 
 /// The values of the only criterion.
@@ -174,7 +174,10 @@ fn chains_branch_over_the_types_that_know_the_parameter() {
     assert_eq!(types.iter().filter(|name| ["Patient", "Location"].contains(name)).count(), 2, "{types:?}");
     let Test::Chain { branches, .. } = &query.criteria[1].test else { panic!() };
     let Test::Chain { parameter, branches } = &branches[0].test else { panic!() };
-    assert_eq!((parameter.code, branches[0].resource_type.as_str()), ("organization", "Organization"));
+    assert_eq!(
+        (parameter.code.as_str(), branches[0].resource_type.as_str()),
+        ("organization", "Organization")
+    );
     refused("Observation", "subject.nothing=1", "no search parameter `nothing`");
     refused("Observation", "code.text=1", "only a reference");
     refused("Observation", "focus.name=1", "any type");
@@ -190,7 +193,7 @@ fn has_asks_for_those_that_refer_here() {
     )
     .unwrap();
     let Test::Has { resource_type, parameter, test } = &query.criteria[0].test else { panic!() };
-    assert_eq!((resource_type.as_str(), parameter.code), ("Observation", "patient"));
+    assert_eq!((resource_type.as_str(), parameter.code.as_str()), ("Observation", "patient"));
     assert!(matches!(test.as_ref(), Test::Own { parameter, .. } if parameter.code == "code"));
     assert!(
         matches!(&query.criteria[1].test, Test::Has { test, .. } if matches!(test.as_ref(), Test::Has { .. }))
@@ -217,7 +220,7 @@ fn what_shapes_the_answer_is_no_criterion() {
     .unwrap();
     assert!(query.criteria.is_empty());
     assert_eq!(
-        query.sort.iter().map(|key| (key.parameter.code, key.descending)).collect::<Vec<_>>(),
+        query.sort.iter().map(|key| (key.parameter.code.as_str(), key.descending)).collect::<Vec<_>>(),
         [("date", true), ("code", false)]
     );
     assert_eq!(
@@ -228,7 +231,7 @@ fn what_shapes_the_answer_is_no_criterion() {
     assert_eq!(query.includes.len(), 3);
     assert_eq!(query.includes[0].target.as_deref(), Some("Patient"));
     assert!(query.includes[1].iterate && query.includes[2].source.is_none());
-    assert_eq!(query.revincludes[0].parameter.unwrap().code, "target");
+    assert_eq!(query.revincludes[0].parameter.as_ref().unwrap().code, "target");
     assert!(query.explain);
     assert_eq!(query.used.len(), 9);
     for (bad, part) in [
@@ -250,7 +253,7 @@ fn an_unknown_name_is_an_error_with_near_names_unless_lenient() {
     refused("Patient", "birthDate=2020&famly=x", "near it: `birthdate`");
     assert_eq!(read("Patient", "birthDate=2020&famly=x").unwrap_err().len(), 2);
     let pairs = pairs("famly=x&gender=male&name:text=y");
-    let query = parse("Patient", &pairs, true, &Limits::default()).unwrap();
+    let query = parse(Registry::base(), "Patient", &pairs, true, &Limits::default()).unwrap();
     assert_eq!(query.criteria.len(), 1);
     assert_eq!(
         query.ignored.iter().map(|ignored| ignored.name.as_str()).collect::<Vec<_>>(),
@@ -258,7 +261,7 @@ fn an_unknown_name_is_an_error_with_near_names_unless_lenient() {
     );
     // A wrong value is an error even then.
     let wrong = [("birthdate".to_owned(), "x".to_owned())];
-    assert!(parse("Patient", &wrong, true, &Limits::default()).is_err());
+    assert!(parse(Registry::base(), "Patient", &wrong, true, &Limits::default()).is_err());
 }
 
 #[test]
@@ -266,9 +269,13 @@ fn every_bound_is_a_clear_refusal() {
     let many = vec!["a"; 1001].join(",");
     refused("Patient", &format!("gender={many}"), "1000 values");
     let long = [("name".to_owned(), "x".repeat(70_000))];
-    assert!(parse("Patient", &long, false, &Limits::default()).unwrap_err()[0].details.contains("bytes"));
+    assert!(
+        parse(Registry::base(), "Patient", &long, false, &Limits::default()).unwrap_err()[0]
+            .details
+            .contains("bytes")
+    );
     let pair = ("name".to_owned(), "x".to_owned());
-    assert!(parse("Patient", &vec![pair; 65], false, &Limits::default()).is_err());
+    assert!(parse(Registry::base(), "Patient", &vec![pair; 65], false, &Limits::default()).is_err());
 }
 
 #[test]
@@ -292,13 +299,13 @@ proptest! {
         value in "(gt|ap|)(\\PC|[0-9|$,\\\\.-]){0,20}",
         lenient in any::<bool>(),
     ) {
-        let _ = parse("Observation", &[(name.clone(), value.clone())], lenient, &Limits::default());
-        let _ = parse("Patient", &[(name, value)], lenient, &Limits::default());
+        let _ = parse(Registry::base(), "Observation", &[(name.clone(), value.clone())], lenient, &Limits::default());
+        let _ = parse(Registry::base(), "Patient", &[(name, value)], lenient, &Limits::default());
     }
 
     #[test]
     fn escaped_text_stands_for_itself(text in "[a-z,|$\\\\ ]{1,12}") {
-        let found = parse("Patient", &[("name".to_owned(), escape(&text))], false, &Limits::default()).unwrap();
+        let found = parse(Registry::base(), "Patient", &[("name".to_owned(), escape(&text))], false, &Limits::default()).unwrap();
         let Test::Own { parameter, values, .. } = &found.criteria[0].test else { panic!() };
         prop_assert_eq!(parameter.kind, Kind::String);
         prop_assert_eq!(values, &[QueryValue::String(text.as_str().into())]);

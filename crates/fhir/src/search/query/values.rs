@@ -86,7 +86,7 @@ fn composite(parameter: &Parameter, text: &str) -> Result<QueryValue, &'static s
     if parts.len() != parameter.components.len() {
         return Err("a value for each component is expected, with `$` between them");
     }
-    let typed = parts.iter().zip(parameter.components).map(|(part, component)| {
+    let typed = parts.iter().zip(&parameter.components).map(|(part, component)| {
         if part.is_empty() { Err("a component has no value") } else { plain(component.kind, None, part) }
     });
     typed.collect::<Result<_, _>>().map(QueryValue::Composite)

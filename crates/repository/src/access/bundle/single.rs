@@ -73,7 +73,7 @@ impl Access {
         reach: crate::gate::Reach,
         shown: &mut Shown,
     ) -> Result<Value> {
-        let query = crate::finding::parse(name, query)?;
+        let query = crate::finding::parse(&self.view()?, name, query)?;
         let before = std::mem::replace(&mut shown.reach, reach);
         let page = self.run_search(&query, shown);
         shown.reach = before;

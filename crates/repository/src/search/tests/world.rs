@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use fhir::json::Value;
-use fhir::search::patient_compartment;
 use fhir::search::query::{self, Query};
+use fhir::search::{Registry, patient_compartment};
 use storage::clock::SeededRandom;
 use storage::engine::{Batch, Engine, KeyRange, MemoryEngine, Space};
 use storage::fault::FaultDisk;
@@ -96,7 +96,7 @@ impl World {
                 .iter()
                 .map(|patient| self.number(layout::type_code("Patient").unwrap(), patient))
                 .collect();
-            (Terms::prepare(&self.codes, type_code, resource), patients)
+            (Terms::prepare(&self.codes, Registry::base(), type_code, resource), patients)
         };
         let before = old.as_ref().map(|old| (prepare(&old.resource), old.updated_ms));
         let after = new.as_ref().map(|(resource, updated_ms)| (prepare(resource), *updated_ms));
@@ -156,7 +156,7 @@ impl World {
     }
 
     pub(super) fn query(resource_type: &str, pairs: &[(String, String)]) -> Query {
-        query::parse(resource_type, pairs, false, &query::Limits::default())
+        query::parse(Registry::base(), resource_type, pairs, false, &query::Limits::default())
             .unwrap_or_else(|issues| panic!("{resource_type}? {pairs:?}: {issues:?}"))
     }
 
@@ -189,6 +189,7 @@ impl World {
         let snapshot = self.engine.snapshot();
         let ids = |type_code: u16, id: &str| Ok(self.ids.get(&(type_code, id.to_owned())).copied());
         let search = Search {
+            registry: Registry::base(),
             reader: snapshot.as_ref(),
             newest: self.engine.as_ref(),
             tenant: TENANT,

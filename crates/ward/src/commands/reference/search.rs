@@ -1,7 +1,7 @@
 //! `search-parameters.md`: what can be searched for, by type.
 
 use fhir::definitions;
-use fhir::search::{self, Kind, Parameter};
+use fhir::search::{Kind, Parameter, Registry};
 
 /// The page.
 pub(super) fn page() -> String {
@@ -40,7 +40,8 @@ fn unread(parameter: &definitions::SearchParameter) -> bool {
 }
 
 fn parameters(resource_type: &str, common: bool) -> Vec<Vec<String>> {
-    search::parameters(resource_type)
+    Registry::base()
+        .parameters(resource_type)
         .iter()
         .filter(|one| one.code.starts_with('_') == common)
         .map(|one| row(one))
@@ -48,7 +49,7 @@ fn parameters(resource_type: &str, common: bool) -> Vec<Vec<String>> {
 }
 
 fn row(parameter: &Parameter) -> Vec<String> {
-    let targets = match parameter.targets {
+    let targets = match parameter.targets.as_slice() {
         [] if parameter.kind == Kind::Reference => "any type".to_owned(),
         targets => targets.join(", "),
     };
