@@ -1,9 +1,10 @@
 //! FHIRPath: expressions parsed once, evaluated over [`json::Value`](crate::json::Value) with knowledge of the R4 types.
 //!
 //! An [`Expression`] is text made ready; [`Expression::evaluate`] gives [`Item`]s that borrow from the resource. There is
-//! no clock, no terminology server and no other resource in reach: the present and variables come in a [`Context`],
-//! `resolve()` knows contained resources and the types that references name, and `memberOf` is refused. Everything is
-//! bounded by [`Bounds`], so an expression from outside can be evaluated on a resource from outside.
+//! no clock and nothing but the resource in reach: the present, variables, other resources, codes and profiles come in a
+//! [`Context`]. Without them `resolve()` knows contained resources, the entries of a bundle and the types that references
+//! name, and `memberOf` and its kin are refused. Everything is bounded by [`Bounds`], so an expression from outside can be
+//! evaluated on a resource from outside.
 //!
 //! ```
 //! use fhir::json::{self, Limits};
@@ -18,6 +19,7 @@
 //!
 //! Source: FHIRPath N1 (ANSI/HL7 NMN1-2020), and FHIR R4 2.9 for what FHIR adds.
 
+mod check;
 mod collection;
 mod evaluate;
 mod function;
@@ -28,13 +30,16 @@ mod member;
 mod model;
 mod operators;
 mod parser;
+mod ports;
 mod syntax;
 mod temporal;
 mod units;
+mod xhtml;
 
 pub(crate) use function::Function;
 pub use item::{Item, Node, Quantity, TypeReference};
 pub(crate) use model::{Child, TypeInfo, Variant, resource_info, type_info};
+pub use ports::{Codes, Conforms, Resolve, Resolver};
 pub(crate) use syntax::{Expr, Literal, Operator, TypeName, TypeOperator};
 pub use temporal::{CalendarUnit, Date, DateTime, Time};
 
@@ -59,8 +64,10 @@ pub enum PathErrorKind {
     Evaluation,
     /// A bound was reached.
     Limit,
-    /// The function is known, but needs something that is not here (a terminology service, a profile).
+    /// The function is known, but needs something that is not here (a terminology, a profile).
     Unsupported,
+    /// A name is unknown on the type that it is applied to; found by [`Expression::check`].
+    Semantic,
 }
 
 impl PathError {
@@ -123,16 +130,33 @@ impl Default for Bounds {
 }
 
 /// What an evaluation may know besides the resource.
-#[derive(Clone, Debug, Default)]
-pub struct Context {
+#[derive(Clone, Default)]
+pub struct Context<'a> {
     /// The present, in milliseconds since 1970 UTC and minutes east of UTC; without it `now()` and its kin are refused.
     pub now: Option<(i64, i16)>,
     /// Values for `%name`. `%resource`, `%rootResource`, `%context` and the code systems' names are always there.
-    pub variables: Vec<(String, Vec<Item<'static>>)>,
+    pub variables: Vec<(String, Vec<Item<'a>>)>,
     /// Whether a name that its type does not have is an error; otherwise it is empty.
     pub strict: bool,
     /// The bounds.
     pub bounds: Bounds,
+    /// Other resources, for `resolve()`.
+    pub resolver: Option<&'a Resolver<'a>>,
+    /// Value sets and hierarchies, for `memberOf()`, `subsumes()` and `subsumedBy()`.
+    pub codes: Option<&'a dyn Codes>,
+    /// Profiles, for `conformsTo()`.
+    pub profiles: Option<&'a dyn Conforms>,
+}
+
+/// Where an evaluation starts when that is not the resource itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Focus<'a> {
+    /// `%context`, and what names stand on.
+    pub node: Node<'a>,
+    /// `%resource`: the resource that has the node in it, which may be a contained one.
+    pub resource: &'a crate::json::Value,
+    /// `%rootResource`: the same, or the one that contains it.
+    pub root: &'a crate::json::Value,
 }
 
 /// A parsed expression.
@@ -151,6 +175,17 @@ impl Expression {
         Ok(Self { root: parser::parse(text, &Bounds::default())? })
     }
 
+    /// Checks the expression against the R4 types, to be evaluated on a value of `type_name` (`Patient`, `HumanName`).
+    ///
+    /// What cannot be known before a resource is seen passes.
+    ///
+    /// # Errors
+    /// [`PathErrorKind::Semantic`] for a name that its type does not have, and for a position (`first()`, `[0]`) in a
+    /// collection without order.
+    pub fn check(&self, type_name: &str) -> Result<(), PathError> {
+        check::check(&self.root, type_name)
+    }
+
     pub(crate) const fn root(&self) -> &Expr {
         &self.root
     }
@@ -162,10 +197,22 @@ impl Expression {
     pub fn evaluate<'a>(
         &'a self,
         resource: &'a crate::json::Value,
-        context: &Context,
+        context: &Context<'a>,
     ) -> Result<Vec<Item<'a>>, PathError> {
-        let evaluator = evaluate::Evaluator::new(resource, context);
-        let this = [Item::Node(evaluator.root)];
+        self.evaluate_at(&Focus { node: Node::of_resource(resource), resource, root: resource }, context)
+    }
+
+    /// Evaluates the expression on an element.
+    ///
+    /// # Errors
+    /// A [`PathError`] when the values do not fit the expression or a bound is reached.
+    pub fn evaluate_at<'a>(
+        &'a self,
+        focus: &Focus<'a>,
+        context: &Context<'a>,
+    ) -> Result<Vec<Item<'a>>, PathError> {
+        let evaluator = evaluate::Evaluator::new(focus, context);
+        let this = [Item::Node(focus.node)];
         let scope = evaluate::Scope { this: &this, index: None, total: None };
         Ok(evaluator.eval(&self.root, &scope)?.into_vec())
     }

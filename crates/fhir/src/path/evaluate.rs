@@ -9,7 +9,7 @@ use super::member::Member;
 use super::model::{self, TypeInfo, Variant};
 use super::syntax::{Expr, Literal, TypeName, TypeOperator, Unit};
 use super::temporal::{Date, DateTime, Time};
-use super::{Context, PathError, PathErrorKind};
+use super::{Context, Focus, PathError, PathErrorKind};
 use crate::definitions::Primitive;
 use crate::json::Value;
 
@@ -17,8 +17,13 @@ pub(super) type Result<T, E = PathError> = std::result::Result<T, E>;
 
 /// One evaluation.
 pub(super) struct Evaluator<'a, 'c> {
-    pub(super) root: Node<'a>,
-    pub(super) context: &'c Context,
+    /// `%context`.
+    start: Node<'a>,
+    /// `%resource`.
+    pub(super) resource: &'a Value,
+    /// `%rootResource`.
+    pub(super) root: &'a Value,
+    pub(super) context: &'c Context<'a>,
     steps: Cell<u64>,
     /// What `defineVariable` has defined, in the order of definition.
     pub(super) defined: RefCell<Vec<(String, Items<'a>)>>,
@@ -39,10 +44,11 @@ const NONE: u32 = u32::MAX - 2;
 const CHOICE: u32 = u32::MAX - 3;
 
 impl<'a, 'c> Evaluator<'a, 'c> {
-    pub(super) fn new(resource: &'a Value, context: &'c Context) -> Self {
-        let ty = model::resource_info(resource.resource_type());
+    pub(super) fn new(focus: &Focus<'a>, context: &'c Context<'a>) -> Self {
         Self {
-            root: Node { value: resource, companion: None, ty },
+            start: focus.node,
+            resource: focus.resource,
+            root: focus.root,
             context,
             steps: Cell::new(0),
             defined: RefCell::new(Vec::new()),
@@ -124,7 +130,9 @@ impl<'a, 'c> Evaluator<'a, 'c> {
         }
         let fixed = |text: &'static str| Ok(Item::String(Cow::Borrowed(text)).into());
         match name {
-            "resource" | "rootResource" | "context" => Ok(Item::Node(self.root).into()),
+            "context" => Ok(Item::Node(self.start).into()),
+            "resource" => Ok(Item::Node(Node::of_resource(self.resource)).into()),
+            "rootResource" => Ok(Item::Node(Node::of_resource(self.root)).into()),
             "sct" => fixed("http://snomed.info/sct"),
             "loinc" => fixed("http://loinc.org"),
             "ucum" => fixed("http://unitsofmeasure.org"),

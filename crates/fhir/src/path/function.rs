@@ -115,6 +115,9 @@ functions! {
     HtmlChecks "htmlChecks" 0 0
     ConformsTo "conformsTo" 1 1
     MemberOf "memberOf" 1 1
+    Subsumes "subsumes" 1 1
+    SubsumedBy "subsumedBy" 1 1
+    CheckModifiers "checkModifiers" 0 32
     YearOf "yearOf" 0 0
     MonthOf "monthOf" 0 0
     DayOf "dayOf" 0 0

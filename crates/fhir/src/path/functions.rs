@@ -1,6 +1,7 @@
 //! The functions, by what they work on.
 
 mod boundary;
+mod codes;
 mod collections;
 mod convert;
 mod elements;
@@ -8,7 +9,7 @@ mod numbers;
 mod text;
 
 use super::collection::Items;
-use super::evaluate::{Evaluator, Result, Scope, evaluation, unsupported};
+use super::evaluate::{Evaluator, Result, Scope, evaluation};
 use super::function::Function;
 use super::item::Item;
 use super::syntax::Expr;
@@ -125,9 +126,10 @@ impl<'a> Evaluator<'a, '_> {
             | F::Resolve
             | F::Type
             | F::ConformsTo
-            | F::HtmlChecks => elements::call(&call),
+            | F::CheckModifiers
+            | F::HtmlChecks => elements::call(call),
             F::Now | F::Today | F::TimeOfDay => self.present(function),
-            F::MemberOf => Err(unsupported("`memberOf` needs a terminology service")),
+            F::MemberOf | F::Subsumes | F::SubsumedBy => codes::call(&call),
             _ => collections::call(call),
         }?;
         self.check_size(&result)?;

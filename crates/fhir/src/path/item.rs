@@ -5,7 +5,7 @@ use std::fmt::{self, Formatter};
 
 use rust_decimal::Decimal;
 
-use super::model::TypeInfo;
+use super::model::{TypeInfo, resource_info};
 use super::temporal::{Date, DateTime, Time};
 use crate::json::Value;
 
@@ -74,6 +74,12 @@ impl PartialEq for TypeInfo {
 }
 
 impl<'a> Node<'a> {
+    /// A resource as an element; of no known type if it does not say which it is.
+    #[must_use]
+    pub fn of_resource(resource: &'a Value) -> Self {
+        Self { value: resource, companion: None, ty: resource_info(resource.resource_type()) }
+    }
+
     /// The JSON of the element; `Null` for a primitive that has only an id or extensions.
     #[must_use]
     pub const fn value(&self) -> &'a Value {

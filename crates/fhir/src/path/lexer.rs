@@ -137,7 +137,14 @@ impl<'t> Lexer<'t> {
             self.at += 1;
             self.take(|c| c.is_ascii_digit());
         }
-        self.text.get(start..self.at).unwrap_or("")
+        let number = self.text.get(start..self.at).unwrap_or("");
+        // `1L` is a Long, which is the same as an Integer here: both have 64 bits.
+        let mut after = self.rest().chars();
+        let ends = |next: Option<char>| !next.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+        if after.next() == Some('L') && ends(after.next()) && !number.contains('.') {
+            self.at += 1;
+        }
+        number
     }
 
     /// `YYYY-MM-DDThh:mm:ss.fff+hh:mm` as far as it goes; its parts are checked where the literal is made.

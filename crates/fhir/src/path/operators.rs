@@ -268,13 +268,7 @@ fn quantities<'a>(operator: Operator, left: &Quantity<'a>, right: &Quantity<'a>)
                     left.is_calendar,
                 ));
             }
-            let (Some(from), Some(to)) = (reduced(right), reduced(left)) else { return Ok(None) };
-            if from.powers != to.powers {
-                return Ok(None);
-            }
-            let converted =
-                right.value.checked_mul(from.factor).and_then(|value| value.checked_div(to.factor));
-            let value = converted.and_then(|converted| decimals(operator, left.value, converted));
+            let value = converted(right, left).and_then(|right| decimals(operator, left.value, right));
             Ok(make(value, left.unit.clone(), left.is_calendar))
         }
         Operator::Multiply | Operator::Divide => {
@@ -284,9 +278,14 @@ fn quantities<'a>(operator: Operator, left: &Quantity<'a>, right: &Quantity<'a>)
             for (sum, power) in powers.iter_mut().zip(other.powers) {
                 *sum = sum.saturating_add(power.saturating_mul(sign));
             }
-            let scaled = |value: Decimal, factor| value.checked_mul(factor);
-            let value = scaled(left.value, one.factor)
-                .zip(scaled(right.value, other.factor))
+            if !one.offset.is_zero() || !other.offset.is_zero() {
+                return Ok(None);
+            }
+            let scaled = |value: Decimal, unit: &units::Reduced| {
+                value.checked_mul(unit.factor).and_then(|value| value.checked_div(unit.divisor))
+            };
+            let value = scaled(left.value, &one)
+                .zip(scaled(right.value, &other))
                 .and_then(|(left, right)| decimals(operator, left, right));
             Ok(make(value, Cow::Owned(units::code(powers)), false))
         }
@@ -294,7 +293,20 @@ fn quantities<'a>(operator: Operator, left: &Quantity<'a>, right: &Quantity<'a>)
     }
 }
 
-fn reduced(quantity: &Quantity<'_>) -> Option<units::Reduced> {
+/// The value of `quantity` in the unit of `asked`; `None` when they do not measure the same.
+pub(super) fn converted(quantity: &Quantity<'_>, asked: &Quantity<'_>) -> Option<Decimal> {
+    if quantity.unit == asked.unit && quantity.is_calendar == asked.is_calendar {
+        return Some(quantity.value);
+    }
+    let (from, to) = (reduced(quantity)?, reduced(asked)?);
+    if from.powers != to.powers {
+        return None;
+    }
+    let base = quantity.value.checked_add(from.offset)?.checked_mul(from.factor)?.checked_mul(to.divisor)?;
+    base.checked_div(from.divisor.checked_mul(to.factor)?)?.checked_sub(to.offset)
+}
+
+pub(super) fn reduced(quantity: &Quantity<'_>) -> Option<units::Reduced> {
     if quantity.is_calendar {
         units::reduce(units::calendar_code(&quantity.unit)?)
     } else {
@@ -337,7 +349,7 @@ fn as_moment(item: &Item<'_>) -> Option<DateTime> {
     }
 }
 
-/// Both values in the left unit; `None` when they cannot be compared.
+/// Both values in one unit that both can be given in exactly; `None` when they cannot be compared.
 fn same_unit(left: &Quantity<'_>, right: &Quantity<'_>) -> Option<(Decimal, Decimal)> {
     if left.unit == right.unit && left.is_calendar == right.is_calendar {
         return Some((left.value, right.value));
@@ -346,7 +358,10 @@ fn same_unit(left: &Quantity<'_>, right: &Quantity<'_>) -> Option<(Decimal, Deci
     if one.powers != other.powers {
         return None;
     }
-    Some((left.value.checked_mul(one.factor)?, right.value.checked_mul(other.factor)?))
+    let scaled = |value: Decimal, unit: &units::Reduced, divisor: Decimal| {
+        value.checked_add(unit.offset)?.checked_mul(unit.factor)?.checked_mul(divisor)
+    };
+    Some((scaled(left.value, &one, other.divisor)?, scaled(right.value, &other, one.divisor)?))
 }
 
 /// Whether two items are equal; `None` when their precision leaves it open.

@@ -160,6 +160,136 @@ fn elements_keep_their_types_extensions_and_references() {
     }
 }
 
+/// A terminology, other resources and profiles, all made up.
+struct World;
+
+impl Codes for World {
+    fn member_of(&self, value_set: &str, system: Option<&str>, code: &str) -> Option<bool> {
+        (value_set == "http://vs").then(|| system == Some("http://s") && code == "a")
+    }
+    fn subsumes(&self, _: &str, general: &str, special: &str) -> Option<bool> {
+        Some(special.starts_with(general))
+    }
+}
+
+impl Resolve for World {
+    fn resolve(&self, reference: &str) -> Option<std::sync::Arc<Value>> {
+        let organization = crate::json_object! { "resourceType": "Organization", "name": "elsewhere" };
+        (reference == "Organization/1").then(|| organization.into())
+    }
+}
+
+impl Conforms for World {
+    fn conforms(&self, node: Node<'_>, profile: &str) -> Option<bool> {
+        (profile == "http://p").then(|| node.type_name() == "Patient")
+    }
+}
+
+use crate::json::Value;
+
+#[test]
+fn the_world_outside_is_asked_through_ports() {
+    let observation = r#"{"resourceType":"Observation","performer":[{"reference":"Organization/1"},{"reference":"Organization/2"}],
+      "code":{"coding":[{"system":"http://s","code":"b"},{"system":"http://s","code":"a"}]},"modifierExtension":[{"url":"m"}]}"#;
+    let resource = crate::json::parse(observation.as_bytes(), &crate::json::Limits::default()).unwrap();
+    let resolver = Resolver::new(&World);
+    let context = Context {
+        resolver: Some(&resolver),
+        codes: Some(&World),
+        profiles: Some(&World),
+        ..Context::default()
+    };
+    for (text, expected) in [
+        ("performer.resolve().name = 'elsewhere'", Some(true)),
+        ("performer[1].resolve() is Organization", Some(true)),
+        ("code.memberOf('http://vs')", Some(true)),
+        ("code.coding[0].memberOf('http://vs')", Some(false)),
+        ("code.memberOf('http://unknown')", None),
+        ("'a'.memberOf('http://vs')", Some(false)),
+        ("code.subsumes(code.coding[1])", Some(true)),
+        ("code.coding[0].subsumedBy(code.coding[1])", Some(false)),
+        ("conformsTo('http://p')", Some(false)),
+        ("checkModifiers('m').exists()", Some(true)),
+    ] {
+        let expression = Expression::parse(text).unwrap();
+        let found = expression.evaluate(&resource, &context).unwrap();
+        assert_eq!(found, expected.map(Item::Boolean).into_iter().collect::<Vec<_>>(), "{text}");
+    }
+    for text in ["checkModifiers()", "conformsTo('http://unknown')"] {
+        assert!(Expression::parse(text).unwrap().evaluate(&resource, &context).is_err(), "{text}");
+    }
+    let bare = Expression::parse("code.memberOf('http://vs')").unwrap();
+    let error = bare.evaluate(&resource, &Context::default()).unwrap_err();
+    assert_eq!(error.kind(), PathErrorKind::Unsupported);
+}
+
+#[test]
+fn references_within_a_bundle_lead_to_its_entries() {
+    let bundle = r#"{"resourceType":"Bundle","entry":[
+      {"fullUrl":"urn:uuid:1","resource":{"resourceType":"Patient","id":"a","active":true}},
+      {"fullUrl":"http://x/Patient/b","resource":{"resourceType":"Patient","id":"b"}},
+      {"resource":{"resourceType":"Observation","subject":{"reference":"urn:uuid:1"},"focus":[{"reference":"Patient/b"}]}}]}"#;
+    let found = |text: &str| evaluate(text, bundle).unwrap();
+    assert_eq!(found("entry.resource.subject.resolve().active"), ["Node(boolean)"]);
+    assert_eq!(found("entry.resource.focus.resolve().id"), ["Node(id)"]);
+}
+
+#[test]
+fn a_check_finds_what_no_resource_could_have() {
+    let check = |text: &str, ty| Expression::parse(text).unwrap().check(ty).map_err(|error| error.kind());
+    for (text, ty) in [
+        ("Patient.name.given1", "Patient"),
+        ("Encounter.name", "Patient"),
+        ("name.where(famly = 'x')", "Patient"),
+        ("(Observation.value as Period).unit", "Observation"),
+        ("children().first()", "Patient"),
+        ("descendants()[0]", "Patient"),
+        ("contact.select(name.nosuch)", "Patient"),
+        ("iif(true, name, contact).birthDate", "Patient"),
+        ("(name | contact).birthDate", "Patient"),
+    ] {
+        assert_eq!(check(text, ty), Err(PathErrorKind::Semantic), "{text}");
+    }
+    for (text, ty) in [
+        ("name.where(family = 'x').given.first()", "Patient"),
+        ("value.ofType(Quantity).unit", "Observation"),
+        ("value.unit", "Observation"),
+        ("contained.anything", "Patient"),
+        ("entry.resource.name", "Bundle"),
+        ("subject.resolve().name", "Observation"),
+        ("repeat(item).linkId", "Questionnaire"),
+        ("(name | contact).period", "Patient"),
+        ("extension('u').value.code", "Patient"),
+        ("children().where(nosuch)", "Patient"),
+        ("%context.active", "Patient"),
+    ] {
+        assert_eq!(check(text, ty), Ok(()), "{text}");
+    }
+}
+
+#[test]
+fn quantities_convert_by_their_units() {
+    for text in [
+        "1 'U/L' = 1 'umol/min/L'",
+        "120 'mm[Hg]' > 15 'kPa'",
+        "37 'Cel' = 98.6 '[degF]'",
+        "37 'Cel' > 300 'K'",
+        "2 'h' = 120 'min'",
+        "1 'kg'.toQuantity('g') = 1000 'g'",
+        "1 'kg'.toQuantity('g').value = 1000",
+        "1 'kg'.toQuantity('m').empty()",
+        "5 'mmol/L' + 5 'umol/L' = 5.005 'mmol/L'",
+        "3 'm[iU]/L' < 1 '[iU]/L'",
+        "(1 '[pH]' = 1 '[iU]').empty()",
+        "10L + 5 = 15",
+    ] {
+        assert_eq!(evaluate(text, PATIENT).map(|found| found.len()), Ok(1), "{text}");
+        let expression = Expression::parse(text).unwrap();
+        let null = Value::Null;
+        assert_eq!(expression.evaluate(&null, &Context::default()).unwrap(), [Item::Boolean(true)], "{text}");
+    }
+}
+
 #[test]
 fn work_without_end_stops_at_a_bound() {
     for text in [

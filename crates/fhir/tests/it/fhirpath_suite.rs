@@ -1,7 +1,7 @@
 //! The official FHIRPath suite, run where the shared folder is.
 //!
-//! Not everything in it can pass here: `mode="strict"` and `invalid="semantic"` ask for checks of an expression against the
-//! definitions before any resource is seen. The test holds the count that was reached and prints what fails.
+//! `mode="strict"` asks for checks of an expression against the definitions before any resource is seen. A case that the
+//! standard itself leaves open stands in `fhirpath_open.txt` with its reason; none else may fail.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use fhir::path::{Context, Expression, Item};
 
 use crate::xml::{self, Element};
 
-/// How many of the suite's tests pass; only ever raised.
-const PASSING_MIN: usize = 930;
+/// The cases that the standard leaves open: `GROUP/NAME: REASON` a line.
+const OPEN: &str = include_str!("fhirpath_open.txt");
 
 /// 2026-11-22T12:00:00Z: any fixed present will do.
 const NOW: (i64, i16) = (1_795_348_800_000, 0);
@@ -25,7 +25,7 @@ fn shared() -> PathBuf {
 }
 
 #[test]
-fn the_official_fhirpath_suite_passes_as_far_as_it_did() {
+fn the_official_fhirpath_suite_passes_but_for_what_the_standard_leaves_open() {
     let folder = shared().join("conformance/fhirpath");
     let Ok(suite) = std::fs::read_to_string(folder.join("tests-fhir-r4.xml")) else {
         eprintln!("skipped: 935 FHIRPath conformance checks, shared folder absent");
@@ -33,25 +33,34 @@ fn the_official_fhirpath_suite_passes_as_far_as_it_did() {
     };
     let suite = xml::read(&suite);
     let mut inputs: HashMap<String, Value> = HashMap::new();
-    let (mut total, mut passed) = (0, 0);
+    let open: Vec<&str> = OPEN
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(':').next())
+        .collect();
+    let (mut passed, mut failed, mut left_open) = (0, 0, 0);
     for group in suite.elements().filter(|element| element.name == "group") {
         for test in group.elements().filter(|element| element.name == "test") {
             let file = test.attribute("inputfile").unwrap_or("patient-example.xml").to_owned();
             let input = inputs.entry(file.clone()).or_insert_with(|| load(&folder.join("input").join(file)));
-            total += 1;
             match run(test, input) {
                 Ok(()) => passed += 1,
                 Err(why) => {
                     let expression = test.child("expression").map(Element::text).unwrap_or_default();
                     let group = group.attribute("name").unwrap_or_default();
-                    let name = test.attribute("name").unwrap_or_default();
-                    eprintln!("fails: {group}/{name}: `{}`: {why}", expression.trim());
+                    let name = format!("{group}/{}", test.attribute("name").unwrap_or_default());
+                    if open.contains(&name.as_str()) {
+                        left_open += 1;
+                    } else {
+                        failed += 1;
+                        eprintln!("fails: {name}: `{}`: {why}", expression.trim());
+                    }
                 }
             }
         }
     }
-    eprintln!("FHIRPath suite: {passed} of {total} pass");
-    assert!(passed >= PASSING_MIN, "{passed} of {total} pass, {PASSING_MIN} did before");
+    eprintln!("FHIRPath suite: {passed} passed, {failed} failed, {left_open} open");
+    assert_eq!((failed, left_open), (0, open.len()));
 }
 
 fn load(path: &Path) -> Value {
@@ -73,6 +82,9 @@ fn run(test: &Element, input: &Value) -> Result<(), String> {
         Err(_) if refused => return Ok(()),
         Err(error) => return Err(error.to_string()),
     };
+    if strict && let Err(error) = parsed.check(input.resource_type().unwrap_or_default()) {
+        return if refused { Ok(()) } else { Err(error.to_string()) };
+    }
     let items = match parsed.evaluate(input, &context) {
         Ok(_) if refused => {
             return Err(format!("should be refused ({})", expression.attribute("invalid").unwrap()));

@@ -9,9 +9,8 @@ use super::super::collection::Items;
 use super::super::evaluate::{Result, evaluation};
 use super::super::function::Function as F;
 use super::super::item::{Item, Quantity};
-use super::super::operators::operand;
+use super::super::operators::{operand, reduced};
 use super::super::temporal::{Date, DateTime, Time};
-use super::super::units;
 use super::Call;
 use crate::search::date::days_in_month;
 
@@ -66,7 +65,7 @@ fn comparable<'a>(call: &Call<'_, '_, 'a, '_>, item: &Item<'a>) -> Result<Items<
     let (Item::Quantity(left), Item::Quantity(right)) = (item, other.as_ref()) else {
         return Err(evaluation("`comparable` takes quantities"));
     };
-    let powers = |quantity: &Quantity<'_>| units::reduce(&quantity.unit).map(|reduced| reduced.powers);
+    let powers = |quantity: &Quantity<'_>| reduced(quantity).map(|reduced| reduced.powers);
     Ok((left.unit == right.unit || powers(left).is_some_and(|left| Some(left) == powers(right))).into())
 }
 
@@ -83,17 +82,19 @@ fn boundary<'a>(item: &Item<'a>, digits: Option<i64>, high: bool) -> Result<Opti
     })
 }
 
-/// Half a unit of the last written digit below or above, cut to the digits asked for.
+/// Half a unit of the last written digit below or above, with the digits asked for: an edge that lies farther from zero than
+/// the value is rounded to the nearest, one that lies nearer is cut.
 fn decimal_boundary(value: Decimal, digits: Option<i64>, high: bool) -> Option<Decimal> {
     let digits = digits.unwrap_or(8);
     if !(0..=DECIMALS_MAX).contains(&digits) {
         return None;
     }
     let half = Decimal::try_new(5, value.scale() + 1).ok()?;
-    let (edge, strategy) = if high {
-        (value.checked_add(half)?, RoundingStrategy::ToPositiveInfinity)
+    let edge = if high { value.checked_add(half)? } else { value.checked_sub(half)? };
+    let strategy = if edge.abs() > value.abs() {
+        RoundingStrategy::MidpointAwayFromZero
     } else {
-        (value.checked_sub(half)?, RoundingStrategy::ToNegativeInfinity)
+        RoundingStrategy::ToZero
     };
     Some(edge.round_dp_with_strategy(u32::try_from(digits).ok()?, strategy))
 }

@@ -10,7 +10,7 @@ use super::super::collection::Items;
 use super::super::evaluate::{Result, evaluation};
 use super::super::function::Function as F;
 use super::super::item::{Item, Quantity};
-use super::super::operators::operand;
+use super::super::operators::{converted, operand};
 use super::super::syntax::CALENDAR_UNITS;
 use super::super::temporal::{Date, DateTime, Time};
 use super::Call;
@@ -36,8 +36,8 @@ pub(super) fn call<'a>(call: &Call<'_, '_, 'a, '_>) -> Result<Items<'a>> {
         F::ConvertsToTime => asked(time(item)),
         F::ToDecimal => given(to_decimal(item).map(Item::Decimal)),
         F::ConvertsToDecimal => asked(to_decimal(item).map(Item::Decimal)),
-        F::ToQuantity => given(quantity(item)),
-        F::ConvertsToQuantity => asked(quantity(item)),
+        F::ToQuantity => given(in_unit(call, quantity(item))?),
+        F::ConvertsToQuantity => asked(in_unit(call, quantity(item))?),
         F::ToString => given(text(item).map(|text| Item::String(text.into()))),
         F::ConvertsToString => asked(text(item).map(|text| Item::String(text.into()))),
         _ => Err(evaluation("the function is not offered")),
@@ -140,6 +140,22 @@ fn quantity<'a>(item: &Item<'a>) -> Option<Item<'a>> {
         _ => return None,
     };
     Some(Item::Quantity(Box::new(quantity)))
+}
+
+/// A quantity in the unit that the first argument names, if there is one; `None` when it cannot be converted.
+fn in_unit<'a>(call: &Call<'_, '_, 'a, '_>, quantity: Option<Item<'a>>) -> Result<Option<Item<'a>>> {
+    let (Some(Item::Quantity(quantity)), false) = (&quantity, call.arguments.is_empty()) else {
+        return Ok(quantity);
+    };
+    let Some(unit) = call.text_argument(0)? else { return Ok(None) };
+    let calendar = CALENDAR_UNITS.iter().find(|(singular, plural)| unit == *singular || unit == *plural);
+    let (unit, is_calendar) = match calendar {
+        Some((singular, _)) => (Cow::Borrowed(*singular), true),
+        None => (unit, false),
+    };
+    let asked = Quantity { value: Decimal::ONE, unit, is_calendar };
+    let value = converted(quantity, &asked);
+    Ok(value.map(|value| Item::Quantity(Box::new(Quantity { value, ..asked }))))
 }
 
 /// A value as text; `None` for elements that are no values.
