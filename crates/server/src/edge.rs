@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::faults;
 use crate::limits::RequestLimits;
+use crate::outbound::Outbound;
 use crate::reply::Refusal;
 
 /// The parts that handlers use. One for the life of a server.
@@ -24,6 +25,7 @@ pub struct Edge {
     tokens: Arc<TokenStore>,
     ingest: Option<Arc<ingest::Ingest>>,
     metrics: Option<PrometheusHandle>,
+    outbound: Outbound,
     limits: RequestLimits,
     public_url: Option<String>,
     busy: Arc<Semaphore>,
@@ -44,6 +46,8 @@ pub struct Parts {
     pub ingest: Option<Arc<ingest::Ingest>>,
     /// What `/metrics` shows; without it the path does not exist.
     pub metrics: Option<PrometheusHandle>,
+    /// The way to other hosts.
+    pub outbound: Outbound,
     /// Bounds of requests.
     pub limits: RequestLimits,
     /// The base of links in answers, such as `https://ward.example.org`; taken from the request's host without it.
@@ -62,6 +66,7 @@ impl Edge {
             tokens: parts.tokens,
             ingest: parts.ingest,
             metrics: parts.metrics,
+            outbound: parts.outbound,
             limits: parts.limits,
             public_url: parts.public_url.map(|url| url.trim_end_matches('/').to_owned()),
             ready: AtomicBool::new(false),
@@ -85,6 +90,11 @@ impl Edge {
 
     pub(crate) fn ingest(&self) -> Option<Arc<ingest::Ingest>> {
         self.ingest.clone()
+    }
+
+    /// The way to other hosts, for what Ward does by itself.
+    pub fn outbound(&self) -> &Outbound {
+        &self.outbound
     }
 
     pub(crate) fn limits(&self) -> &RequestLimits {

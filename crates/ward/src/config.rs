@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use ingest::config::{self, ChannelConfig, Key};
 use rustls_pki_types::ServerName;
 use serde::Deserialize;
+use server::outbound::{Host, Outbound, OutboundOptions};
 
 use crate::Common;
-use crate::failure::{Failure, Result};
+use crate::failure::{During, Failure, Result};
 use crate::home::Layout;
 
 /// The file that `ward init` writes.
@@ -51,7 +52,7 @@ kind = "https"
 
 /// Every table of the file with its keys, for the documentation.
 pub(crate) const TABLES: &[(&str, &[Key])] =
-    &[("[https]", HTTPS), ("[audit]", AUDIT), ("[[channel]]", config::KEYS)];
+    &[("[https]", HTTPS), ("[audit]", AUDIT), ("[outbound]", OUTBOUND), ("[[channel]]", config::KEYS)];
 
 const HTTPS: &[Key] = &[
     Key {
@@ -93,6 +94,27 @@ const AUDIT: &[Key] = &[Key {
     meaning: "`true`: an answer waits until its audit event is on disk. `false`: the event is at most 100 ms behind.",
 }];
 
+const OUTBOUND: &[Key] = &[
+    Key {
+        name: "hosts",
+        kind: "list of `NAME` or `NAME:PORT`",
+        default: Some("[]"),
+        meaning: "The only hosts that Ward reaches by itself, by HTTPS: endpoints of subscriptions, sources of imports. Without a port, 443.",
+    },
+    Key {
+        name: "authorities",
+        kind: "list of paths",
+        default: Some("[]"),
+        meaning: "Files with certificates (PEM) of authorities that are trusted beside those of the system.",
+    },
+    Key {
+        name: "plain_loopback",
+        kind: "boolean",
+        default: Some("false"),
+        meaning: "`true`: a listed loopback address, such as `127.0.0.1:9000`, may be reached by `http://` as well. For a relay on this machine, and for tests.",
+    },
+];
+
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -101,6 +123,8 @@ pub(crate) struct Config {
     pub(crate) https: Https,
     /// The audit log.
     pub(crate) audit: Audit,
+    /// The way out.
+    pub(crate) outbound: OutboundTable,
     /// Ways in.
     pub(crate) channel: Vec<ChannelConfig>,
 }
@@ -141,6 +165,47 @@ pub(crate) struct Audit {
     pub(crate) strict: bool,
 }
 
+/// `[outbound]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct OutboundTable {
+    /// Hosts that may be reached.
+    pub(crate) hosts: Vec<String>,
+    /// Files with certificates of authorities.
+    pub(crate) authorities: Vec<PathBuf>,
+    /// Whether loopback may be reached without TLS.
+    pub(crate) plain_loopback: bool,
+}
+
+impl OutboundTable {
+    fn hosts(&self) -> Result<Vec<Host>, String> {
+        self.hosts.iter().map(|host| host.parse()).collect()
+    }
+
+    /// The client of this table; reads the files of the authorities.
+    pub(crate) fn open(&self) -> Result<Outbound> {
+        let mut authorities_pem = Vec::with_capacity(self.authorities.len());
+        for path in &self.authorities {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Failure::new(format!(
+                    "`outbound.authorities`: `{}` could not be read: {error}",
+                    path.display()
+                ))
+                .hint("it names files with certificates in PEM")
+            })?;
+            authorities_pem.push(text);
+        }
+        let hosts = self.hosts().map_err(|problem| Failure::new(format!("`outbound.hosts`: {problem}")))?;
+        let options = OutboundOptions {
+            hosts,
+            authorities_pem,
+            plain_loopback: self.plain_loopback,
+            ..OutboundOptions::default()
+        };
+        Outbound::new(options).during("the client for other hosts could not be set up")
+    }
+}
+
 impl Config {
     /// Reads and checks a file.
     pub(crate) fn read(path: &Path) -> Result<Self> {
@@ -179,6 +244,7 @@ impl Config {
         if config.https.public_url.as_deref().is_some_and(|url| !url.starts_with("https://")) {
             return Err("`https.public_url` begins with `https://`".to_owned());
         }
+        config.outbound.hosts().map_err(|problem| format!("`outbound.hosts`: {problem}"))?;
         if config.https.body_bytes_max == 0 || config.https.connections_max == 0 {
             return Err("`https.body_bytes_max` and `https.connections_max` are at least 1".to_owned());
         }
@@ -259,6 +325,8 @@ mod tests {
         assert!(problem.contains("line 2") && problem.contains("127.0.0.1:8443"), "{problem}");
         let problem = Config::parse("[https]\nhosts = [\"not a host\"]\n").unwrap_err();
         assert!(problem.contains("`not a host`"), "{problem}");
+        let problem = Config::parse("[outbound]\nhosts = [\"https://a.example/\"]\n").unwrap_err();
+        assert!(problem.contains("`outbound.hosts`") && problem.contains("name:port"), "{problem}");
     }
 
     #[test]

@@ -144,6 +144,7 @@ impl Running {
             tokens: Arc::new(home.base.tokens()?),
             ingest: Some(Arc::clone(&home.ingest)),
             metrics: recorder.clone(),
+            outbound: config.outbound.open()?,
             limits: RequestLimits { body_bytes_max: config.https.body_bytes_max, ..RequestLimits::default() },
             public_url: config.https.public_url.clone(),
         });
