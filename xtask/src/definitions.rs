@@ -1,6 +1,6 @@
 //! `cargo xtask definitions`: writes the tables of R4 facts in `crates/fhir/definitions/` from an npm package.
 //!
-//! Only facts are taken (paths, types, cardinalities, bindings, codes, expressions), no prose. The package and its version
+//! Only facts are taken (paths, types, cardinalities, bindings, codes with their displays, expressions), no prose. The package and its version
 //! are pinned: later versions of it carry their publisher's own additions to the standard (see
 //! `docs/decisions/0003-definitions.md`). The tables are committed, so that a build needs no network and a changed fact
 //! shows in review.
@@ -8,6 +8,7 @@
 mod codes;
 mod elements;
 mod search;
+mod terminology;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,6 +62,7 @@ fn write_tables(package: &Path) -> Result<(), String> {
     let (elements, bindings) = elements::table(&source)?;
     write(&out, "elements.tsv", &elements)?;
     write(&out, "codes.tsv", &codes::table(&source, &bindings)?)?;
+    write(&out, "terminology.tsv", &terminology::table(&source)?)?;
     let committed = std::fs::read_to_string(out.join("search.tsv")).unwrap_or_default();
     write(&out, "search.tsv", &search::table(&source, &committed)?)?;
     write(&out, "compartments.tsv", &search::compartments(&source)?)
@@ -81,6 +83,7 @@ struct Source {
     compartments: Vec<Value>,
     value_sets: BTreeMap<String, Value>,
     code_systems: BTreeMap<String, Value>,
+    concept_maps: BTreeMap<String, Value>,
 }
 
 impl Source {
@@ -91,6 +94,7 @@ impl Source {
             compartments: Vec::new(),
             value_sets: BTreeMap::new(),
             code_systems: BTreeMap::new(),
+            concept_maps: BTreeMap::new(),
         };
         let files = [
             "profiles-types",
@@ -99,6 +103,7 @@ impl Source {
             "valuesets",
             "v3-codesystems",
             "v2-tables",
+            "conceptmaps",
         ];
         for file in files {
             let path = folder.join(format!("{file}.json"));
@@ -111,6 +116,7 @@ impl Source {
                 source.take(&entry["resource"]);
             }
         }
+        source.concept_maps = terminology::kept_maps(std::mem::take(&mut source.concept_maps));
         Ok(source)
     }
 
@@ -126,6 +132,7 @@ impl Source {
             }
             "CompartmentDefinition" => self.compartments.push(resource.clone()),
             "ValueSet" => drop(self.value_sets.insert(url, resource.clone())),
+            "ConceptMap" => drop(self.concept_maps.insert(url, resource.clone())),
             "CodeSystem" => drop(self.code_systems.insert(url, resource.clone())),
             _ => {}
         }
