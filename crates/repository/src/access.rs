@@ -2,12 +2,14 @@
 
 mod apply;
 mod bundle;
+mod everything;
 mod history;
 mod needs;
 mod write;
 
 pub use apply::{CHANGES_MAX, Standing, WorkOut};
 pub use bundle::BUNDLE_ENTRIES_MAX;
+pub use everything::{EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX, EverythingOptions};
 
 use std::sync::Arc;
 
@@ -146,6 +148,20 @@ impl Access {
         work: impl FnOnce(&mut Shown) -> Result<T>,
     ) -> Result<T> {
         gate::audited(&self.inner, &self.caller, interaction, resource_type, work)
+    }
+
+    /// As [`Self::audited`] for an operation: the event names it.
+    fn operation<T>(
+        &self,
+        interaction: Interaction,
+        name: &'static str,
+        resource_type: &str,
+        work: impl FnOnce(&mut Shown) -> Result<T>,
+    ) -> Result<T> {
+        self.audited(interaction, Some(resource_type), |shown| {
+            shown.operation = name;
+            work(shown)
+        })
     }
 
     /// Refuses what lies beyond the caller's reach as if it were not there.

@@ -118,7 +118,8 @@ pub(crate) fn run(
     beginnings: &Beginnings,
     asker: &Asker<'_>,
 ) -> Result<SearchPage> {
-    let bounds = bounds(view, query, asker)?;
+    let asked = layout::type_code(&query.resource_type).map(|code| (code, asker.reach));
+    let bounds = bounds(view, asker.caller, asked)?;
     let tokens = tokens(view, &query.resource_type, asker.caller);
     let found = with_search(view, &bounds, asker.now_ms, asker.base, |search| {
         search.run(query, beginnings, &tokens)
@@ -149,7 +150,7 @@ pub(crate) fn run(
     Ok(page)
 }
 
-fn read(view: &View, found: Found, part: Option<&Subset>) -> Result<Option<Versioned>> {
+pub(crate) fn read(view: &View, found: Found, part: Option<&Subset>) -> Result<Option<Versioned>> {
     let Some(row) = view.row(found.type_code, found.number)?.filter(|row| !row.deleted) else {
         return Ok(None);
     };
@@ -168,8 +169,8 @@ fn read(view: &View, found: Found, part: Option<&Subset>) -> Result<Option<Versi
 
 /// What the caller may find: the type asked for as far as it was decided, other types (chains, includes) as far as the caller
 /// may search them.
-fn bounds(view: &View, query: &Query, asker: &Asker<'_>) -> Result<Bounds> {
-    if asker.caller.decide(Interaction::SearchType, None) == Ok(Reach::All) {
+pub(crate) fn bounds(view: &View, caller: &Caller, asked: Option<(u16, &Reach)>) -> Result<Bounds> {
+    if caller.decide(Interaction::SearchType, None) == Ok(Reach::All) {
         return Ok(Bounds::everything());
     }
     let rule = |reach: &Reach| -> Result<Rule> {
@@ -184,19 +185,19 @@ fn bounds(view: &View, query: &Query, asker: &Asker<'_>) -> Result<Bounds> {
     let mut bounds = Bounds { otherwise: Rule::Nothing, ..Bounds::default() };
     for code in layout::type_codes() {
         let name = layout::type_name(code);
-        let rule = match asker.caller.decide(Interaction::SearchType, name) {
+        let rule = match caller.decide(Interaction::SearchType, name) {
             Ok(reach) => rule(&reach)?,
             Err(_) => continue,
         };
         bounds.types.insert(code, rule);
     }
-    if let Some(code) = layout::type_code(&query.resource_type) {
-        bounds.types.insert(code, rule(asker.reach)?);
+    if let Some((code, reach)) = asked {
+        bounds.types.insert(code, rule(reach)?);
     }
     Ok(bounds)
 }
 
-fn with_search<T>(
+pub(crate) fn with_search<T>(
     view: &View,
     bounds: &Bounds,
     now_ms: i64,

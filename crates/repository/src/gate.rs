@@ -84,6 +84,8 @@ pub(crate) struct Shown {
     entities: Vec<Entity>,
     /// A keyed hash of what was asked for.
     pub(crate) query_hash: Option<[u8; 16]>,
+    /// The name of the operation, for the event; empty for interactions that say all by themselves.
+    pub(crate) operation: &'static str,
 }
 
 impl Shown {
@@ -123,7 +125,7 @@ pub(crate) fn audited<T>(
     resource_type: Option<&str>,
     work: impl FnOnce(&mut Shown) -> Result<T>,
 ) -> Result<T> {
-    let mut shown = Shown { reach: Reach::All, entities: Vec::new(), query_hash: None };
+    let mut shown = Shown { reach: Reach::All, entities: Vec::new(), query_hash: None, operation: "" };
     let result = caller.decide(interaction, resource_type).and_then(|reach| {
         shown.reach = reach;
         work(&mut shown)
@@ -137,12 +139,15 @@ pub(crate) fn audited<T>(
     event.source.clone_from(&caller.source);
     event.query_hash = shown.query_hash;
     event.entities = shown.entities;
+    shown.operation.clone_into(&mut event.detail);
     if let Err(error) = &result {
         event.outcome = match error.kind() {
             ErrorKind::Internal | ErrorKind::Corrupt | ErrorKind::Unavailable => Outcome::Failed,
             _ => Outcome::Refused,
         };
-        error.kind().issue_type().as_str().clone_into(&mut event.detail);
+        let separator = if event.detail.is_empty() { "" } else { ": " };
+        event.detail.push_str(separator);
+        event.detail.push_str(error.kind().issue_type().as_str());
     }
     inner.audit.record(&event).map_err(|error| Error::internal(ErrorKind::Unavailable, error))?;
     result

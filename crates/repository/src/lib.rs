@@ -43,7 +43,10 @@ mod types;
 mod verify;
 mod view;
 
-pub use access::{Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, Standing, WorkOut};
+pub use access::{
+    Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX,
+    EverythingOptions, Standing, WorkOut,
+};
 pub use dangling::{Dangling, dangling};
 pub use error::{Error, ErrorKind, Result};
 pub use events::METRICS;

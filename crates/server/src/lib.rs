@@ -11,6 +11,7 @@ mod faults;
 mod health;
 mod limits;
 mod listen;
+mod operations;
 pub mod outbound;
 mod reply;
 mod rest;

@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use super::form::Pairs;
 use super::negotiate::Wishes;
 use crate::edge::Edge;
+use crate::operations::{OPERATIONS, Operation};
 use crate::reply::{self, Refusal};
 
 /// What can be done with a resource of any type. The routes beside this file answer these.
@@ -49,7 +50,7 @@ pub(crate) fn statement(base: &str) -> Value {
         .map(resource)
         .collect();
     let codes = |codes: &[&str]| array(codes.iter().map(|code| object([("code", Value::from(*code))])));
-    let rest = object([
+    let mut rest = vec![
         ("mode", Value::from("server")),
         (
             "security",
@@ -63,7 +64,8 @@ pub(crate) fn statement(base: &str) -> Value {
         ),
         ("resource", Value::from(resources)),
         ("interaction", codes(&["transaction", "batch", "history-system"])),
-    ]);
+    ];
+    rest.extend(operations(OPERATIONS.iter().filter(|operation| operation.system)));
     object([
         ("resourceType", Value::from("CapabilityStatement")),
         ("url", Value::from(format!("{base}/metadata").as_str())),
@@ -84,8 +86,17 @@ pub(crate) fn statement(base: &str) -> Value {
         ("fhirVersion", Value::from("4.0.1")),
         ("format", array(["json", "application/fhir+json", "xml", "application/fhir+xml"])),
         ("patchFormat", array(["application/json-patch+json"])),
-        ("rest", Value::from(vec![rest])),
+        ("rest", Value::from(vec![object(rest)])),
     ])
+}
+
+/// The member that lists operations; none if there are none (an empty array is not valid FHIR).
+fn operations<'a>(list: impl Iterator<Item = &'a Operation>) -> Option<(&'static str, Value)> {
+    let one = |operation: &Operation| {
+        object([("name", Value::from(operation.name)), ("definition", Value::from(operation.definition))])
+    };
+    let list: Vec<Value> = list.map(one).collect();
+    (!list.is_empty()).then(|| ("operation", Value::from(list)))
 }
 
 fn resource(name: &'static str) -> Value {
@@ -119,6 +130,9 @@ fn resource(name: &'static str) -> Value {
         })
         .collect();
     members.push(("searchParam", Value::from(offered)));
+    let own =
+        |operation: &&Operation| operation.types.contains(&name) || operation.types.contains(&"Resource");
+    members.extend(operations(OPERATIONS.iter().filter(own)));
     object(members)
 }
 

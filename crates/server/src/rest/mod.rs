@@ -5,7 +5,7 @@ pub(crate) mod form;
 mod history;
 mod metadata;
 pub(crate) mod negotiate;
-mod page;
+pub(crate) mod page;
 mod read;
 mod search;
 mod write;

@@ -1,0 +1,60 @@
+//! Operations (R4 operations.html): `$name` after the base, a type or a resource. One file an operation.
+//!
+//! [`OPERATIONS`] lists them all; the capability statement is told from it. Parameters come as a query or as a
+//! `Parameters` resource and are read by [`parameters`].
+
+mod everything;
+pub(crate) mod parameters;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::edge::Edge;
+
+/// One operation, for the capability statement.
+#[derive(Debug)]
+#[allow(dead_code, reason = "what the statement does not say is for the tests that try every operation")]
+pub(crate) struct Operation {
+    /// Its name without the `$`.
+    pub(crate) name: &'static str,
+    /// The canonical URL of its definition.
+    pub(crate) definition: &'static str,
+    /// Whether it is there at the base.
+    pub(crate) system: bool,
+    /// The types that it is there for: none, these, or (`Resource`) all.
+    pub(crate) types: &'static [&'static str],
+    /// Whether it is there after `Type/id`.
+    pub(crate) instance: bool,
+    /// Whether it is there after `Type`.
+    pub(crate) type_level: bool,
+    /// Whether it changes anything; such an operation takes POST alone.
+    pub(crate) affects_state: bool,
+}
+
+/// All operations.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "everything",
+        definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+        system: false,
+        types: &["Patient"],
+        instance: true,
+        type_level: false,
+        affects_state: false,
+    },
+    Operation {
+        name: "everything",
+        definition: "http://hl7.org/fhir/OperationDefinition/Encounter-everything",
+        system: false,
+        types: &["Encounter"],
+        instance: true,
+        type_level: false,
+        affects_state: false,
+    },
+];
+
+/// The routes of all operations.
+pub(crate) fn routes() -> Router<Arc<Edge>> {
+    Router::new().merge(everything::routes())
+}
