@@ -1,7 +1,5 @@
 //! Terminology: made-up systems and those of R4.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails here is to fail")]
-
 use super::*;
 use crate::json::{Limits, Value, parse};
 
