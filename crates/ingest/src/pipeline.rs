@@ -335,6 +335,7 @@ impl Ingest {
             tenant: self.tenant,
             scopes: Scopes::all(),
             launch_patient: None,
+            token: None,
             request_id,
             source: format!("channel/{name}"),
         })

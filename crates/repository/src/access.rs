@@ -5,11 +5,13 @@ mod bundle;
 mod everything;
 mod history;
 mod needs;
+mod notify;
 mod write;
 
 pub use apply::{CHANGES_MAX, Standing, WorkOut};
 pub use bundle::BUNDLE_ENTRIES_MAX;
 pub use everything::{EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX, EverythingOptions};
+pub use notify::{Found, Told};
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ use crate::record::Origin;
 use crate::row::Row;
 use crate::search::Beginnings;
 use crate::store::Inner;
+use crate::subscriptions;
 use crate::types::{Conditions, Read, SearchPage, Versioned};
 use crate::view::{View, corrupt};
 
@@ -242,6 +245,10 @@ impl Access {
                 "the store refuses writes after a failed one; it has to be restarted",
             ));
         }
+        let mut origin = origin;
+        if origin.grant.is_empty() && drafts.iter().any(subscriptions::is_written) {
+            origin.grant = subscriptions::grant(&self.caller);
+        }
         let transaction = Transaction { view, position, origin, drafts, guards, needs };
         let answer = self.inner.queue.push(transaction)?;
         answer
@@ -275,6 +282,9 @@ impl Access {
         let issues = fhir::validate::validate(value);
         if issues.iter().any(|issue| issue.severity >= fhir::outcome::Severity::Error) {
             return Err(Error::with_issues(ErrorKind::Unprocessable, issues));
+        }
+        if resource_type == "Subscription" {
+            self.check_subscription(value)?;
         }
         Ok(())
     }

@@ -347,6 +347,7 @@ impl Committer {
                 && let Some((tenant, type_code, seq)) = layout::read_change_key(key)
             {
                 self.changed.insert((tenant, type_code), seq);
+                self.inner.note_change(type_code, seq);
             }
         }
     }
@@ -359,6 +360,7 @@ impl Committer {
         self.time_ms = self.time_ms.max(end.time_ms);
         // What the others changed is not tracked type by type: everything prepared before is looked at again.
         self.started = end.next.0;
+        layout::type_codes().for_each(|code| self.inner.note_change(code, end.next.0));
         self.inner.publish(end.next);
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! Between `Access` and `search`: a caller's reach becomes bounds, numbers become versions to send, errors become ours.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use fhir::json::{self, Value};
 use fhir::outcome::{Issue, IssueType, Severity};
-use fhir::search::query::{self, Query};
+use fhir::search::Registry;
+use fhir::search::query::{self, Criterion, Query};
 use protect::access::Interaction;
 use storage::engine::Reader;
 
@@ -13,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{Caller, Reach};
 use crate::layout;
 use crate::search::{
-    Beginnings, Bounds, Found, Rule, Search, SearchError, SearchLimits, Subset, Tokens, subset,
+    Beginnings, Bounds, Found, Probe, Rule, Search, SearchError, SearchLimits, Subset, Tokens, subset,
 };
 use crate::types::{SearchEntry, SearchMode, SearchPage, Versioned};
 use crate::view::{View, corrupt};
@@ -36,6 +38,11 @@ impl From<SearchError> for Error {
 
 /// Reads search parameters as they stand in a URL (`a=b&c=d`, percent-encoded or not).
 pub(crate) fn parse(view: &View, resource_type: &str, query: &str) -> Result<Query> {
+    parse_with(view.registry()?, resource_type, query)
+}
+
+/// The same with a tenant's search parameters at hand.
+pub(crate) fn parse_with(registry: &Arc<Registry>, resource_type: &str, query: &str) -> Result<Query> {
     let pairs: Vec<(String, String)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -44,7 +51,7 @@ pub(crate) fn parse(view: &View, resource_type: &str, query: &str) -> Result<Que
             (decode(name), decode(value))
         })
         .collect();
-    query::parse(view.registry()?, resource_type, &pairs, false, &query::Limits::default())
+    query::parse(registry, resource_type, &pairs, false, &query::Limits::default())
         .map_err(|issues| Error::with_issues(ErrorKind::Invalid, issues))
 }
 
@@ -81,6 +88,29 @@ pub(crate) fn resolve(view: &View, resource_type: &str, query: &str) -> Result<V
         search.resolve(resource_type, &query.criteria, RESOLVE_MAX)
     })?;
     Ok(found)
+}
+
+/// The numbers of the resources that search parameters find, at most `limit`, whoever may see them: for what the store itself
+/// needs to know.
+pub(crate) fn all(view: &View, resource_type: &str, query: &str, limit: usize) -> Result<Vec<u64>> {
+    let query = parse(view, resource_type, query)?;
+    with_search(view, &Bounds::everything(), 0, None, |search| {
+        search.resolve(resource_type, &query.criteria, limit)
+    })
+}
+
+/// Whether one resource meets all criteria and lies within the bounds, in the state that `view` shows.
+pub(crate) fn holds(
+    view: &View,
+    bounds: &Bounds,
+    (type_code, number): (u16, u64),
+    criteria: &[Criterion],
+    asker: &Asker<'_>,
+) -> Result<bool> {
+    with_search(view, bounds, asker.now_ms, asker.base, |search| {
+        let clauses = search.compile(type_code, criteria)?;
+        search.all_hold(&clauses, &mut Probe::new(type_code, number))
+    })
 }
 
 /// What `Access` knows of a search besides the query.

@@ -30,6 +30,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// The patient of the launch context, for `patient/` scopes.
     pub launch_patient: Option<String>,
+    /// The name of the token that was shown, so that what outlives the request (a subscription) ends with the token.
+    pub token: Option<String>,
     /// The request's id, as in logs and answers.
     pub request_id: String,
     /// Where from: network address, channel, command.

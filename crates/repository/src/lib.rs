@@ -11,6 +11,10 @@
 //! The log is the truth. `replay` makes the same index from it with the same `applier`, after a crash or from nothing
 //! ([`rebuild`]); [`verify`](fn@verify) compares.
 //!
+//! # The way of a notification
+//!
+//! `feed` gives what was committed, in order; `subscriptions` says who is to be told of it, asking the queries of searches.
+//!
 //! # The way of a read
 //!
 //! `view` finds a resource's number and row, opens the sealed body and copies version and time into it; `finding` does so
@@ -27,6 +31,7 @@ mod core;
 mod dangling;
 mod error;
 mod events;
+mod feed;
 mod finding;
 mod gate;
 pub mod layout;
@@ -39,20 +44,26 @@ mod row;
 #[allow(unreachable_pub, reason = "search is written as a part with an edge of its own")]
 mod search;
 mod store;
+mod subscriptions;
 mod types;
 mod verify;
 mod view;
 
 pub use access::{
     Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX,
-    EverythingOptions, Standing, WorkOut,
+    EverythingOptions, Found as SubscriptionEvents, Standing, Told, WorkOut,
 };
 pub use dangling::{Dangling, dangling};
 pub use error::{Error, ErrorKind, Result};
 pub use events::METRICS;
+pub use feed::{Changes, Committed, FEED_CHANGES_MAX, Place};
 pub use gate::Caller;
 pub use prepare::RESOURCE_BYTES_MAX;
 pub use store::{Options, Parts, Progress, SpaceReport, Store, index_fits, rebuild, verify};
+pub use subscriptions::{
+    CHANGE_TOPICS, Channel, Criteria, Definition, EVENTS_KEPT_MAX, PayloadContent, Plan, SUBSCRIPTIONS_MAX,
+    Subscribed, SubscriptionEvent, SubscriptionState, SubscriptionStatus, change_topic,
+};
 pub use types::{
     Applied, Change, Conditions, Effect, Expected, HISTORY_COUNT_DEFAULT, HISTORY_COUNT_MAX, Held,
     HistoryOptions, HistoryPage, HistoryTarget, Read, SearchEntry, SearchMode, SearchPage, Seen, Source,

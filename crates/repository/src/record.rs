@@ -9,6 +9,8 @@ use compact_str::CompactString;
 use crate::codec::{Malformed, Reader, put_bytes, put_id, put_varint};
 
 const FORMAT: u8 = 1;
+/// The form with a grant behind the archive digest: only of records that write a Subscription.
+const FORMAT_WITH_GRANT: u8 = 2;
 
 /// Who did it, why, and what brought it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub(crate) struct Origin {
     pub(crate) archive_digest: Vec<u8>,
     /// Channel; empty if none.
     pub(crate) channel: CompactString,
+    /// The rights of who wrote a Subscription (see `subscriptions`); empty in other records.
+    pub(crate) grant: Vec<u8>,
 }
 
 /// A resource number given to an id that is not written by this record: a reference pointed at it first.
@@ -86,7 +90,8 @@ impl Record {
     pub(crate) fn to_vec(&self) -> Vec<u8> {
         let bodies: usize = self.operations.iter().map(|operation| operation.sealed.len() + 48).sum();
         let mut out = Vec::with_capacity(bodies + 128);
-        out.push(FORMAT);
+        let has_grant = !self.origin.grant.is_empty();
+        out.push(if has_grant { FORMAT_WITH_GRANT } else { FORMAT });
         put_varint(&mut out, u64::from(self.tenant));
         put_varint(&mut out, self.time_ms.cast_unsigned());
         let origin = &self.origin;
@@ -95,6 +100,9 @@ impl Record {
         }
         put_bytes(&mut out, &origin.message_identity);
         put_bytes(&mut out, &origin.archive_digest);
+        if has_grant {
+            put_bytes(&mut out, &origin.grant);
+        }
         put_varint(&mut out, self.placeholders.len() as u64);
         for placeholder in &self.placeholders {
             put_varint(&mut out, u64::from(placeholder.type_code));
@@ -120,9 +128,11 @@ impl Record {
     /// Reads opened record bytes.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
-        if reader.byte()? != FORMAT {
-            return Err(Malformed);
-        }
+        let has_grant = match reader.byte()? {
+            FORMAT => false,
+            FORMAT_WITH_GRANT => true,
+            _ => return Err(Malformed),
+        };
         let tenant = number(&mut reader)?;
         let time_ms = reader.varint()?.cast_signed();
         let origin = Origin {
@@ -132,6 +142,7 @@ impl Record {
             channel: reader.text()?.into(),
             message_identity: reader.bytes()?.to_vec(),
             archive_digest: reader.bytes()?.to_vec(),
+            grant: if has_grant { reader.bytes()?.to_vec() } else { Vec::new() },
         };
         let placeholders = list(&mut reader, |reader| {
             Ok(Placeholder { type_code: number(reader)?, id: reader.id()?, number: reader.varint()? })
@@ -188,6 +199,7 @@ mod tests {
                 message_identity: b"a|b".to_vec(),
                 archive_digest: vec![1; 32],
                 channel: "adt".into(),
+                grant: Vec::new(),
             },
             placeholders: vec![Placeholder { type_code: 3, id: "x".into(), number: 9 }],
             patient_keys: vec![PatientKey { patient: 9, key: 4 }],
@@ -215,6 +227,9 @@ mod tests {
     #[test]
     fn a_record_reads_back() {
         assert_eq!(Record::read(&record().to_vec()), Ok(record()));
+        let mut granted = record();
+        granted.origin.grant = vec![1, 2, 3];
+        assert_eq!(Record::read(&granted.to_vec()), Ok(granted));
     }
 
     #[test]

@@ -36,6 +36,7 @@ use std::sync::LazyLock;
 use fhir::search::Registry;
 use storage::engine::{Bytes, Direction, EngineError, KeyRange, Reader};
 
+pub(crate) use clause::Probe;
 pub(crate) use codes::Codes;
 pub(crate) use dictionary::{Dictionaries, RowSealer};
 pub(crate) use page::{Beginnings, Tokens};

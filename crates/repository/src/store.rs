@@ -11,6 +11,7 @@ use storage::engine::{Engine, MemoryEngine};
 use storage::keys::KeyRing;
 use storage::log::{Log, Seq};
 use storage::shelf::Shelf;
+use tokio::sync::watch;
 
 use crate::access::Access;
 use crate::committer::Committer;
@@ -66,18 +67,35 @@ pub(crate) struct Inner {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) shelf: Option<Shelf>,
     pub(crate) options: Options,
-    applied: AtomicU64,
+    applied: watch::Sender<u64>,
+    /// The newest record that changed each type, in the order of type codes; may be ahead of what is committed.
+    newest: Vec<AtomicU64>,
     poisoned: AtomicBool,
 }
 
 impl Inner {
     /// The number of the record after the newest one that the index has.
     pub(crate) fn position(&self) -> u64 {
-        self.applied.load(Ordering::Acquire)
+        *self.applied.borrow()
     }
 
     pub(crate) fn publish(&self, next: Seq) {
-        self.applied.store(next.0, Ordering::Release);
+        self.applied.send_replace(next.0);
+    }
+
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.applied.subscribe()
+    }
+
+    pub(crate) fn note_change(&self, type_code: u16, seq: u64) {
+        if let Some(newest) = self.newest.get(usize::from(type_code)) {
+            newest.fetch_max(seq, Ordering::AcqRel);
+        }
+    }
+
+    /// The newest record that may have changed a type.
+    pub(crate) fn newest_change(&self, type_code: u16) -> u64 {
+        self.newest.get(usize::from(type_code)).map_or(u64::MAX, |newest| newest.load(Ordering::Acquire))
     }
 
     pub(crate) fn poison(&self) {
@@ -149,7 +167,11 @@ impl Store {
             random,
             shelf,
             options,
-            applied: AtomicU64::new(position.next.0),
+            applied: watch::Sender::new(position.next.0),
+            newest: std::iter::once(0)
+                .chain(layout::type_codes())
+                .map(|_| AtomicU64::new(position.next.0))
+                .collect(),
             poisoned: AtomicBool::new(false),
         });
         let committer = Committer::new(Arc::clone(&inner), applier, position.next, position.time_ms);
@@ -165,6 +187,22 @@ impl Store {
     /// The only door: an actor, their purpose of use and their rights.
     pub fn access(&self, caller: Caller) -> Access {
         Access::new(Arc::clone(&self.inner), caller)
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    /// The time as the store's clock has it, milliseconds since 1970 UTC.
+    pub fn now_ms(&self) -> i64 {
+        self.inner.clock.now_ms()
+    }
+
+    /// Draws from the store's source of randomness.
+    pub fn draw<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.inner.random.fill(&mut bytes);
+        bytes
     }
 
     /// The number of the next record; grows with every commit.

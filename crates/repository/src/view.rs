@@ -39,6 +39,11 @@ impl View {
         Self { reader, core, keys, tenant, registry: OnceLock::new() }
     }
 
+    /// The same tenant through another reader, with the same search parameters.
+    pub(crate) fn through(&self, reader: Arc<dyn Engine>) -> Self {
+        Self { reader, ..self.clone() }
+    }
+
     /// The tenant's search parameters, as this state of the index has them; fixed once they were asked for.
     pub(crate) fn registry(&self) -> Result<&Arc<Registry>> {
         Ok(self.registry.get_or_init(|| Arc::clone(Registry::base())))

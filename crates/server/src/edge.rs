@@ -122,6 +122,7 @@ impl Edge {
             home: grant.spec.tenant,
             tenant: grant.spec.tenant,
             launch_patient: None,
+            token: Some(grant.token.to_string()),
             source: "https".to_owned(),
             scopes: grant.spec.scopes,
             request_id: self.request_id(headers),

@@ -11,6 +11,7 @@ use crate::finding;
 use crate::gate::{Reach, Shown};
 use crate::layout;
 use crate::prepare::{Content, Done, Draft, Guard};
+use crate::record::Origin;
 use crate::types::{Effect, Expected, Versioned, Written};
 use crate::view::{View, corrupt};
 
@@ -337,9 +338,22 @@ impl Access {
         guards: Vec<Guard>,
         shown: &mut Shown,
     ) -> Result<Written> {
+        self.submit_as(view, position, draft, guards, self.origin(), shown)
+    }
+
+    /// The same with an origin that says more than the caller.
+    pub(super) fn submit_as(
+        &self,
+        view: View,
+        position: u64,
+        draft: Draft,
+        guards: Vec<Guard>,
+        origin: Origin,
+        shown: &mut Shown,
+    ) -> Result<Written> {
         admit_draft(&shown.reach, &draft)?;
         let sketch = Sketch::of(&draft);
-        let done = self.submit(view, position, vec![draft], guards, self.origin())?;
+        let done = self.submit(view, position, vec![draft], guards, origin)?;
         let done = done
             .first()
             .copied()

@@ -131,6 +131,8 @@ pub(crate) type SealedRow = (Vec<u8>, Vec<u8>);
 /// The texts that a batch adds, gathered by [`NewTexts::number`] and written by [`NewTexts::rows`].
 #[derive(Default)]
 pub(crate) struct NewTexts {
+    /// Nothing may be added: a text that is not known has the number [`UNKNOWN_TEXT`].
+    looking: bool,
     added: BTreeMap<(u32, u16), (u32, Vec<u8>)>,
 }
 
@@ -140,7 +142,15 @@ impl std::fmt::Debug for NewTexts {
     }
 }
 
+/// The number of a text that is in no dictionary, for who only looks.
+const UNKNOWN_TEXT: u32 = u32::MAX;
+
 impl NewTexts {
+    /// Texts that are looked up and never added: for who is not the committer.
+    pub(crate) fn looking() -> Self {
+        Self { looking: true, added: BTreeMap::new() }
+    }
+
     /// The number of a text (normalised, and as written), new if need be. Texts get numbers in the order in which they are asked for.
     pub(crate) fn number(
         &mut self,
@@ -153,6 +163,9 @@ impl NewTexts {
         let dictionary = dictionaries.get(reader, tenant, parameter)?;
         if let Some(number) = dictionary.find(normal, raw) {
             return Ok(number);
+        }
+        if self.looking {
+            return Ok(UNKNOWN_TEXT);
         }
         let number = dictionary.add(normal, raw);
         let (_, row) = self.added.entry((tenant, parameter)).or_insert_with(|| (number, Vec::new()));

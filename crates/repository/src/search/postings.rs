@@ -62,6 +62,11 @@ impl Postings {
         Self { dictionaries, new_texts: NewTexts::default(), counts: BTreeMap::new() }
     }
 
+    /// One that makes rows without adding texts: for looking at a version beside the index, whose rows are thrown away.
+    pub(crate) fn looking(dictionaries: Arc<Dictionaries>) -> Self {
+        Self { dictionaries, new_texts: NewTexts::looking(), counts: BTreeMap::new() }
+    }
+
     /// Puts into `batch` what leads from the old rows of a resource to the new ones.
     ///
     /// `engine` reads the newest state. `number_of` gives the number of a target by type code and id, a new one if it has

@@ -14,6 +14,7 @@ use storage::engine::{Engine, MemoryEngine};
 use storage::fault::FaultDisk;
 use storage::keys::{KeyRing, RootKey, TenantId};
 use storage::log::{FileLog, FileLogOptions, Log};
+use storage::shelf::Shelf;
 
 pub(crate) const NOW_MS: i64 = 1_795_362_961_000;
 
@@ -45,6 +46,8 @@ pub(crate) fn parts(disk: &FaultDisk, engine: Arc<dyn Engine>) -> Option<(Parts,
     let audit =
         AuditLog::open(audit_disk, Path::new("/audit"), &ring, clock.clone(), AuditOptions::default())
             .unwrap();
+    let shelf_disk: Arc<dyn Disk> = Arc::new(FaultDisk::new(1));
+    let shelf = Shelf::open(shelf_disk, Path::new("/shelf"), &ring, TenantId::DEFAULT).unwrap();
     let parts = Parts {
         log,
         engine,
@@ -52,7 +55,7 @@ pub(crate) fn parts(disk: &FaultDisk, engine: Arc<dyn Engine>) -> Option<(Parts,
         audit: Arc::new(audit),
         clock: clock.clone(),
         random,
-        shelf: None,
+        shelf: Some(shelf),
         options: Options::default(),
     };
     Some((parts, clock))
@@ -86,6 +89,7 @@ pub(crate) fn caller(scopes: &str) -> Caller {
         tenant: TenantId::DEFAULT,
         scopes: Scopes::parse(scopes).unwrap(),
         launch_patient: None,
+        token: None,
         request_id: "r".to_owned(),
         source: "test".to_owned(),
     }

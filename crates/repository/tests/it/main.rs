@@ -21,3 +21,4 @@ mod history;
 mod interactions;
 mod races;
 mod rebuild;
+mod subscriptions;
