@@ -4,6 +4,7 @@ mod apply;
 mod bundle;
 mod everything;
 mod history;
+mod meta;
 mod needs;
 mod notify;
 mod write;

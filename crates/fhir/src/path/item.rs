@@ -80,6 +80,12 @@ impl<'a> Node<'a> {
         Self { value: resource, companion: None, ty: resource_info(resource.resource_type()) }
     }
 
+    /// An element of the type `type_name` (`HumanName`, `Patient.contact`); `None` for an unknown type.
+    #[must_use]
+    pub fn of_type(value: &'a Value, type_name: &str) -> Option<Self> {
+        Some(Self { value, companion: None, ty: super::model::type_info(type_name)? })
+    }
+
     /// The JSON of the element; `Null` for a primitive that has only an id or extensions.
     #[must_use]
     pub const fn value(&self) -> &'a Value {

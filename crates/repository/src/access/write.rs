@@ -248,8 +248,20 @@ impl Access {
         if_match: Option<u64>,
         shown: &mut Shown,
     ) -> Result<Written> {
+        self.do_change(resource_type, id, if_match, shown, |before| patched(before, patch))
+    }
+
+    /// Makes a new version out of the current one; if another writer is faster, out of his.
+    pub(super) fn do_change(
+        &self,
+        resource_type: &str,
+        id: &str,
+        if_match: Option<u64>,
+        shown: &mut Shown,
+        change: impl Fn(Value) -> Result<Value>,
+    ) -> Result<Written> {
         let code = type_code(resource_type)?;
-        self.retrying(|| self.patch_once(code, id, patch, if_match, Vec::new(), shown))
+        self.retrying(|| self.change_once(code, id, &change, if_match, Vec::new(), shown))
     }
 
     /// Applies a JSON Patch to the one resource that the search parameters find.
@@ -282,22 +294,22 @@ impl Access {
             let number = self.resolve_one(&view, code, query)?.ok_or_else(Error::not_found)?;
             let id = self.by_number(&view, code, number)?.id;
             let guards = vec![Guard { type_code: code, query: query.to_owned(), found: Some(number) }];
-            self.patch_once(code, &id, patch, if_match, guards, shown)
+            self.change_once(code, &id, &|before| patched(before, patch), if_match, guards, shown)
         })
     }
 
-    fn patch_once(
+    fn change_once(
         &self,
         code: u16,
         id: &str,
-        patch: &Value,
+        change: &dyn Fn(Value) -> Result<Value>,
         if_match: Option<u64>,
         guards: Vec<Guard>,
         shown: &mut Shown,
     ) -> Result<Written> {
         let position = self.inner.position();
         let view = self.view()?;
-        let draft = self.patched(&view, code, id, patch, if_match)?;
+        let draft = self.changed(&view, code, id, change, if_match)?;
         self.submit_one(view, position, draft, guards, shown)
     }
 
@@ -308,6 +320,17 @@ impl Access {
         code: u16,
         id: &str,
         patch: &Value,
+        if_match: Option<u64>,
+    ) -> Result<Draft> {
+        self.changed(view, code, id, &|before| patched(before, patch), if_match)
+    }
+
+    fn changed(
+        &self,
+        view: &View,
+        code: u16,
+        id: &str,
+        change: &dyn Fn(Value) -> Result<Value>,
         if_match: Option<u64>,
     ) -> Result<Draft> {
         let (number, row) = view.find(code, id)?.ok_or_else(Error::not_found)?;
@@ -321,8 +344,7 @@ impl Access {
             ));
         }
         let before = view.body(code, number, &row)?.ok_or_else(gone)?.value().map_err(corrupt)?;
-        let after = fhir::patch::apply_json_patch(before, patch)
-            .map_err(|issue| Error::with_issues(ErrorKind::Unprocessable, vec![issue]))?;
+        let after = change(before)?;
         check_same_id(&after, id)?;
         self.check(layout::type_name(code).unwrap_or_default(), &after)?;
         let content = self.content(view, code, id, after)?;
@@ -387,6 +409,12 @@ impl Access {
         let row = view.row(code, number)?.ok_or_else(Error::not_found)?;
         view.versioned(code, number, &row)
     }
+}
+
+/// A resource after a patch.
+fn patched(before: Value, patch: &Value) -> Result<Value> {
+    fhir::patch::apply_json_patch(before, patch)
+        .map_err(|issue| Error::with_issues(ErrorKind::Unprocessable, vec![issue]))
 }
 
 /// What is needed of a draft to answer after the committer took it.

@@ -4,6 +4,8 @@
 //! `Parameters` resource and are read by [`parameters`].
 
 mod everything;
+mod graphql;
+mod meta;
 pub(crate) mod parameters;
 
 use std::sync::Arc;
@@ -52,9 +54,45 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         type_level: false,
         affects_state: false,
     },
+    Operation {
+        name: "graphql",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-graphql",
+        system: true,
+        types: &["Resource"],
+        instance: true,
+        type_level: false,
+        affects_state: false,
+    },
+    Operation {
+        name: "meta",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
+        system: false,
+        types: &["Resource"],
+        instance: true,
+        type_level: false,
+        affects_state: false,
+    },
+    Operation {
+        name: "meta-add",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",
+        system: false,
+        types: &["Resource"],
+        instance: true,
+        type_level: false,
+        affects_state: true,
+    },
+    Operation {
+        name: "meta-delete",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
+        system: false,
+        types: &["Resource"],
+        instance: true,
+        type_level: false,
+        affects_state: true,
+    },
 ];
 
 /// The routes of all operations.
 pub(crate) fn routes() -> Router<Arc<Edge>> {
-    Router::new().merge(everything::routes())
+    Router::new().merge(everything::routes()).merge(graphql::routes()).merge(meta::routes())
 }

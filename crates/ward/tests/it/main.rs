@@ -18,6 +18,7 @@ mod configuration;
 mod corpus;
 mod crash;
 mod ingest;
+mod operations;
 mod pages;
 mod reference;
 mod refusals;
