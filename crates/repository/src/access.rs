@@ -7,6 +7,7 @@ mod history;
 mod meta;
 mod needs;
 mod notify;
+mod terminology;
 mod write;
 
 pub use apply::{CHANGES_MAX, Standing, WorkOut};

@@ -13,6 +13,7 @@ use crate::applier::Applier;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numbers::Numbers;
 use crate::search::{Codes, Dictionaries, Postings, RowSealer, SearchError};
+use crate::terminology::Terminologies;
 use crate::view::{TenantKeys, View};
 
 /// See the module.
@@ -21,6 +22,7 @@ pub(crate) struct Core {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) dictionaries: Arc<Dictionaries>,
+    pub(crate) terminologies: Terminologies,
     sealer: Arc<DictionarySealer>,
     tenants: RwLock<HashMap<u32, Arc<TenantKeys>>>,
 }
@@ -29,7 +31,15 @@ impl Core {
     pub(crate) fn new(log: Arc<dyn Log>, engine: Arc<dyn Engine>, ring: Arc<KeyRing>) -> Arc<Self> {
         let sealer = Arc::new(DictionarySealer { ring: Arc::clone(&ring) });
         let dictionaries = Arc::new(Dictionaries::new(sealer.clone()));
-        Arc::new(Self { log, engine, ring, dictionaries, sealer, tenants: RwLock::default() })
+        Arc::new(Self {
+            log,
+            engine,
+            ring,
+            dictionaries,
+            terminologies: Terminologies::default(),
+            sealer,
+            tenants: RwLock::default(),
+        })
     }
 
     /// A view of the newest state: two reads through it may see different states.

@@ -3,14 +3,13 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use fhir::json::{self, Value};
 use fhir::outcome::{Issue, IssueType, Severity};
 use fhir::search::Registry;
 use fhir::search::query::{self, Criterion, Query};
 use protect::access::Interaction;
 use storage::engine::Reader;
 
-use crate::body::BODY_BYTES_MAX;
+use crate::body::read_json;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{Caller, Reach};
 use crate::layout;
@@ -190,8 +189,7 @@ pub(crate) fn read(view: &View, found: Found, part: Option<&Subset>) -> Result<O
         result => result?,
     };
     if let Some(part) = part {
-        let limits = json::Limits { bytes_max: BODY_BYTES_MAX, ..json::Limits::default() };
-        let value: Value = json::parse(&versioned.body, &limits).map_err(corrupt)?;
+        let value = read_json(&versioned.body).map_err(corrupt)?;
         versioned.body = subset(value, part).to_vec();
     }
     Ok(Some(versioned))

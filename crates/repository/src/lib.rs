@@ -45,6 +45,7 @@ mod row;
 mod search;
 mod store;
 mod subscriptions;
+mod terminology;
 mod types;
 mod verify;
 mod view;
@@ -58,12 +59,13 @@ pub use error::{Error, ErrorKind, Result};
 pub use events::METRICS;
 pub use feed::{Changes, Committed, FEED_CHANGES_MAX, Place};
 pub use gate::Caller;
-pub use prepare::RESOURCE_BYTES_MAX;
+pub use prepare::{RESOURCE_BYTES_MAX, TERMINOLOGY_BYTES_MAX};
 pub use store::{Options, Parts, Progress, SpaceReport, Store, index_fits, rebuild, verify};
 pub use subscriptions::{
     CHANGE_TOPICS, Channel, Criteria, Definition, EVENTS_KEPT_MAX, PayloadContent, Plan, SUBSCRIPTIONS_MAX,
     Subscribed, SubscriptionEvent, SubscriptionState, SubscriptionStatus, change_topic,
 };
+pub use terminology::LOADED_BYTES_MAX;
 pub use types::{
     Applied, Change, Conditions, Effect, Expected, HISTORY_COUNT_DEFAULT, HISTORY_COUNT_MAX, Held,
     HistoryOptions, HistoryPage, HistoryTarget, Read, SearchEntry, SearchMode, SearchPage, Seen, Source,

@@ -101,11 +101,13 @@ pub(crate) fn prepare(view: &View, type_code: u16, id: &str, mut value: Value) -
     };
     object.insert("id", id);
     let body = Body::of(object, resource_type, id);
-    if body.as_bytes().len() > RESOURCE_BYTES_MAX {
-        return Err(Error::new(
-            ErrorKind::TooCostly,
-            format!("a resource may have at most {RESOURCE_BYTES_MAX} bytes"),
-        ));
+    let bytes_max = match resource_type {
+        "CodeSystem" | "ValueSet" | "ConceptMap" => TERMINOLOGY_BYTES_MAX,
+        _ => RESOURCE_BYTES_MAX,
+    };
+    if body.as_bytes().len() > bytes_max {
+        let text = format!("a {resource_type} may have at most {bytes_max} bytes");
+        return Err(Error::new(ErrorKind::TooCostly, text));
     }
     let (terms, patients) = index(view, type_code, &value)?;
     Ok(Prepared { payload: body.compress(), body, terms, patients })
@@ -113,6 +115,10 @@ pub(crate) fn prepare(view: &View, type_code: u16, id: &str, mut value: Value) -
 
 /// The most bytes of one stored resource.
 pub const RESOURCE_BYTES_MAX: usize = 16 << 20;
+
+/// The most bytes of one stored CodeSystem, ValueSet or ConceptMap: whole code systems are one resource each. The rest up to
+/// what a body may have is left for version and time.
+pub const TERMINOLOGY_BYTES_MAX: usize = crate::body::BODY_BYTES_MAX - (1 << 20);
 
 /// The terms and patients of a resource: the one function that commit and replay share.
 pub(crate) fn index(view: &View, type_code: u16, value: &Value) -> Result<(Terms, Vec<CompactString>)> {

@@ -210,6 +210,14 @@ impl Store {
         self.inner.position()
     }
 
+    /// The terminology of the default tenant: its stored resources, and the code sets of R4 beneath.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if the index cannot be read.
+    pub fn terminology(&self) -> Result<Arc<dyn fhir::terminology::Library>> {
+        self.inner.core.terminology(storage::keys::TenantId::DEFAULT.0)
+    }
+
     /// Where jobs and cursors stand; `None` in a store that was opened without.
     pub fn shelf(&self) -> Option<&Shelf> {
         self.inner.shelf.as_ref()

@@ -22,3 +22,4 @@ mod interactions;
 mod races;
 mod rebuild;
 mod subscriptions;
+mod terminology;

@@ -1,6 +1,6 @@
 //! Entries that stand for themselves: those of a batch, and reads of a transaction.
 
-use fhir::json::{self, Object, Value, object};
+use fhir::json::{Object, Value, object};
 
 use super::entry::{self, Method, Step, Target};
 use super::{response_bundle, response_entry, status_entry};
@@ -116,6 +116,5 @@ fn read_entry(found: &Versioned) -> Result<Value> {
 }
 
 fn parse(found: &Versioned) -> Result<Value> {
-    let limits = json::Limits { bytes_max: crate::body::BODY_BYTES_MAX, ..json::Limits::default() };
-    json::parse(&found.body, &limits).map_err(corrupt)
+    crate::body::read_json(&found.body).map_err(corrupt)
 }
