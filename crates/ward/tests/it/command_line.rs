@@ -196,6 +196,31 @@ fn fhirpath_prints_a_json_array_or_a_line_an_item() {
     folder.ward(&["fhirpath", "name", "absent.json"]).refused(1, "absent.json");
     folder.file("broken.json", b"{\"resourceType\":");
     folder.ward(&["fhirpath", "name", "broken.json"]).refused(1, "not JSON");
+    folder.ward(&["fhirpath", "nme", "p.json", "--strict"]).refused(1, "`nme` is unknown on Patient");
+}
+
+#[test]
+fn fhirpath_reads_lines_bundles_and_parts_of_a_resource() {
+    let folder = Folder::empty();
+    let one_line = PATIENT.replace('\n', " ");
+    folder.file("p.ndjson", format!("{one_line}\n\n{one_line}\n").as_bytes());
+    folder.file("broken.ndjson", format!("{one_line}\n{{\n").as_bytes());
+    let bundle = format!(r#"{{"resourceType":"Bundle","entry":[{{"resource":{PATIENT}}},{{}}]}}"#);
+    folder.file("b.json", bundle.as_bytes());
+    let check = |arguments: &[&str], expected: &str| {
+        let all = [&["fhirpath"], arguments, &["--format", "json"]].concat();
+        assert_eq!(folder.ward(&all).good().trim(), expected, "{arguments:?}");
+    };
+    check(&["name.family", "p.ndjson"], r#"["Oak","Oak"]"#);
+    check(&["entry.count()", "b.json"], "[2]");
+    check(&["Patient.name.family", "b.json", "--entries"], r#"["Oak"]"#);
+    check(
+        &["given.last() & %resource.active.toString()", "p.ndjson", "--context", "name"],
+        r#"["Botrue","Botrue"]"#,
+    );
+    folder.ward(&["fhirpath", "name", "broken.ndjson"]).refused(1, "line 2");
+    folder.ward(&["fhirpath", "name.\n  where(", "p.ndjson"]).refused(2, "line 2:   where(");
+    folder.ward(&["fhirpath", "$this", "p.ndjson", "--context", "1"]).refused(2, "--context");
 }
 
 #[test]
