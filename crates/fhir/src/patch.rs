@@ -1,14 +1,62 @@
-//! JSON Patch on a [`Value`].
+//! Changes to a resource: JSON Patch and FHIRPath Patch on a [`Value`].
 //!
 //! Whether the result is a valid resource is not decided here: that is [`validate`](crate::validate)'s part.
 //!
-//! Source: RFC 6902 (JSON Patch), RFC 6901 (JSON Pointer); FHIR R4 section 3.1.0.7.1.
+//! Source: RFC 6902 (JSON Patch), RFC 6901 (JSON Pointer); FHIR R4 section 3.1.0.7.1 and fhirpatch.html.
+
+mod content;
+mod fhirpath;
+#[cfg(test)]
+mod fhirpath_tests;
+mod place;
+
+pub use fhirpath::apply_fhirpath_patch;
 
 use crate::json::{Limits, Object, Value};
 use crate::outcome::{Issue, IssueType};
 
 /// Operations in one patch.
 pub const OPERATIONS_MAX: usize = 1000;
+
+/// Applies a patch: an array is a JSON Patch, a `Parameters` resource a FHIRPath Patch. Lists and objects that it leaves
+/// empty are taken away, since FHIR knows neither.
+///
+/// # Errors
+/// As [`apply_json_patch`] and [`apply_fhirpath_patch`]; `invalid` if it is neither.
+pub fn apply(doc: Value, patch: &Value) -> Result<Value, Issue> {
+    let mut doc = match patch {
+        Value::Array(_) => apply_json_patch(doc, patch)?,
+        Value::Object(_) => apply_fhirpath_patch(doc, patch)?,
+        _ => {
+            let details = "a patch is an array (JSON Patch) or a Parameters resource (FHIRPath Patch)";
+            return Err(Issue::error(IssueType::Invalid, details));
+        }
+    };
+    prune(&mut doc);
+    Ok(doc)
+}
+
+/// Takes empty lists and objects away; whether the value is empty itself now. In the list of a primitive's extensions a
+/// place must be kept, so that it stays in step with the values.
+fn prune(value: &mut Value) -> bool {
+    let Value::Object(object) = value else { return false };
+    object.retain(|key, value| match value {
+        Value::Array(items) if key.starts_with('_') => {
+            for item in items.iter_mut() {
+                if prune(item) {
+                    *item = Value::Null;
+                }
+            }
+            !items.iter().all(Value::is_null)
+        }
+        Value::Array(items) => {
+            items.retain_mut(|item| !prune(item));
+            !items.is_empty()
+        }
+        value => !prune(value),
+    });
+    object.is_empty()
+}
 
 /// Applies all operations of `patch`, an array, in order; the result is the changed document. Nothing is changed if one
 /// fails, since the document is only handed back when all went well.
@@ -329,6 +377,25 @@ mod tests {
         let wide = format!("{{\"a\":[[{}]]}}", ["1"; 1000].join(","));
         let copy = r#"{"op":"copy","from":"/a/0","path":"/a/-"}"#;
         check(&wide, &format!("[{copy},{}]", [r#"{"op":"remove","path":"/a/1"}"#].join(",")), &wide);
+    }
+
+    #[test]
+    fn what_a_patch_leaves_empty_is_taken_away() {
+        let check = |doc: &str, patch: &str, expected: &str| {
+            assert_eq!(apply(json(doc), &json(patch)).unwrap().to_string(), expected, "{doc} {patch}");
+        };
+        check(r#"{"a":1,"name":[{"family":"x"}]}"#, r#"[{"op":"remove","path":"/name/0"}]"#, r#"{"a":1}"#);
+        check(
+            r#"{"a":1,"name":[{"family":"x"}]}"#,
+            r#"[{"op":"remove","path":"/name/0/family"}]"#,
+            r#"{"a":1}"#,
+        );
+        check(
+            r#"{"given":["x","y"],"_given":[{"id":"1"},{"id":"2"}]}"#,
+            r#"[{"op":"remove","path":"/_given/0/id"}]"#,
+            r#"{"given":["x","y"],"_given":[null,{"id":"2"}]}"#,
+        );
+        assert!(apply(json("{}"), &json("5")).is_err());
     }
 
     proptest! {

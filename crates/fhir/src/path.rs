@@ -186,6 +186,16 @@ impl Expression {
         check::check(&self.root, type_name)
     }
 
+    /// An expression that ends in an element's name as what comes before it and that name.
+    pub(crate) fn split_member(self) -> Option<(Option<Self>, compact_str::CompactString)> {
+        match self.root {
+            Expr::Member { base, member } => {
+                Some((base.map(|base| Self { root: *base }), member.name().into()))
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) const fn root(&self) -> &Expr {
         &self.root
     }

@@ -246,7 +246,7 @@ impl Access {
                 Some(Draft::new(view, code, id, content)?.expecting(expected(*if_match), refusal))
             }
             Plan::Patch { if_match } => {
-                let patch = entry::json_patch(step.resource.as_ref().ok_or_else(missing)?)?;
+                let patch = entry::patch(step.resource.clone().ok_or_else(missing)?)?;
                 let draft = self.patched(view, code, id, &patch, *if_match)?;
                 if let Some(named) = named {
                     *named = needs::named_of(&draft)?;

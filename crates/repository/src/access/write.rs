@@ -223,7 +223,7 @@ impl Access {
         })
     }
 
-    /// Applies a JSON Patch (RFC 6902) to the current version.
+    /// Applies a JSON Patch (RFC 6902) or a FHIRPath Patch (a `Parameters` resource) to the current version.
     ///
     /// # Errors
     /// `NotFound`, `Gone`, `Unprocessable` if the patch does not apply or leaves an invalid resource,
@@ -264,7 +264,7 @@ impl Access {
         self.retrying(|| self.change_once(code, id, &change, if_match, Vec::new(), shown))
     }
 
-    /// Applies a JSON Patch to the one resource that the search parameters find.
+    /// Applies a patch to the one resource that the search parameters find.
     ///
     /// # Errors
     /// As [`Self::patch`]; `MultipleMatches`.
@@ -413,7 +413,7 @@ impl Access {
 
 /// A resource after a patch.
 fn patched(before: Value, patch: &Value) -> Result<Value> {
-    fhir::patch::apply_json_patch(before, patch)
+    fhir::patch::apply(before, patch)
         .map_err(|issue| Error::with_issues(ErrorKind::Unprocessable, vec![issue]))
 }
 

@@ -218,6 +218,7 @@ fn entries_of_a_batch_stand_for_themselves() {
     let access = hospital.access();
     let broken = json(r#"{"resourceType":"Patient","birthDate":"yesterday"}"#);
     let patch = r#"{"resource":{"resourceType":"Binary","contentType":"application/json-patch+json","data":"W3sib3AiOiJyZXBsYWNlIiwicGF0aCI6Ii9uYW1lLzAvZmFtaWx5IiwidmFsdWUiOiJEZWx0YSJ9XQ=="},"request":{"method":"PATCH","url":"Patient/b"}}"#;
+    let by_path = r#"{"resource":{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"add"},{"name":"path","valueString":"Patient"},{"name":"name","valueString":"active"},{"name":"value","valueBoolean":true}]}]},"request":{"method":"PATCH","url":"Patient/b"}}"#;
     access.update("Patient", "b", patient("b", "Beta"), None).unwrap();
     let response = access
         .batch(bundle(
@@ -226,13 +227,15 @@ fn entries_of_a_batch_stand_for_themselves() {
                 &entry("urn:uuid:1", "POST", "Patient", Some(&broken)),
                 &entry("urn:uuid:2", "POST", "Patient", Some(&patient("x", "Alpha"))),
                 patch,
+                by_path,
                 &entry("urn:uuid:3", "GET", "Patient/nobody", None),
                 &entry("urn:uuid:4", "DELETE", "Patient?identifier=urn:mrn|Nobody", None),
             ],
         ))
         .unwrap();
-    assert_eq!(statuses(&response), ["422", "201", "200", "404", "204"]);
-    assert_eq!(family(&access.read("Patient", "b").unwrap()), "Delta");
+    assert_eq!(statuses(&response), ["422", "201", "200", "200", "404", "204"]);
+    let patched = access.read("Patient", "b").unwrap();
+    assert_eq!(family(&patched), "Delta");
     assert_eq!(fhir::validate::validate(&response), []);
 }
 

@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::form::Pairs;
 use super::negotiate::Wishes;
+use super::write::PATCH;
 use crate::edge::Edge;
 use crate::operations::{OPERATIONS, Operation};
 use crate::reply::{self, Refusal};
@@ -85,7 +86,7 @@ pub(crate) fn statement(base: &str) -> Value {
         ),
         ("fhirVersion", Value::from("4.0.1")),
         ("format", array(["json", "application/fhir+json", "xml", "application/fhir+xml"])),
-        ("patchFormat", array(["application/json-patch+json"])),
+        ("patchFormat", array(PATCH.iter().copied().chain(["application/fhir+xml"]))),
         ("rest", Value::from(vec![object(rest)])),
     ])
 }

@@ -17,8 +17,8 @@ use crate::edge::Edge;
 use crate::reply::{self, Refusal};
 use crate::time;
 
-/// The media type of a JSON Patch (RFC 6902).
-const JSON_PATCH: &[&str] = &["application/json-patch+json"];
+/// The media types of a patch: JSON Patch (RFC 6902), and FHIRPath Patch, which is a resource.
+pub(super) const PATCH: &[&str] = &["application/json-patch+json", "application/fhir+json"];
 
 /// A write with a body whose caller is known, before the body is read.
 struct Opened {
@@ -98,7 +98,7 @@ pub(crate) async fn conditional_update(
         .await
 }
 
-/// `PATCH Type/id` with a JSON Patch.
+/// `PATCH Type/id` with a JSON Patch or a FHIRPath Patch.
 pub(crate) async fn patch(
     State(edge): State<Arc<Edge>>,
     Path((resource_type, id)): Path<(String, String)>,
@@ -106,12 +106,12 @@ pub(crate) async fn patch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let opened = Opened::new(edge, query.as_deref(), &headers, JSON_PATCH)?;
+    let opened = Opened::new(edge, query.as_deref(), &headers, PATCH)?;
     let if_match = if_match(&headers)?;
     opened.write(body, move |access, value| access.patch(&resource_type, &id, &value, if_match)).await
 }
 
-/// `PATCH Type?criteria` with a JSON Patch.
+/// `PATCH Type?criteria` with a JSON Patch or a FHIRPath Patch.
 pub(crate) async fn conditional_patch(
     State(edge): State<Arc<Edge>>,
     Path(resource_type): Path<String>,
@@ -119,7 +119,7 @@ pub(crate) async fn conditional_patch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let opened = Opened::new(edge, query.as_deref(), &headers, JSON_PATCH)?;
+    let opened = Opened::new(edge, query.as_deref(), &headers, PATCH)?;
     let if_match = if_match(&headers)?;
     let criteria = query.unwrap_or_default();
     opened

@@ -97,6 +97,31 @@ fn one_resource_goes_through_its_whole_life() {
 }
 
 #[test]
+fn a_resource_is_patched_by_fhirpath_in_json_and_xml() {
+    let (_folder, mut server, mut client) = open();
+    let path =
+        format!("/fhir/Patient/{}", text(&client.post("/fhir/Patient", &patient("1", "Oak")).ok(), "id"));
+    let part = |name: &str, value: &str| format!(r#"{{"name":"{name}",{value}}}"#);
+    let patch = format!(
+        r#"{{"resourceType":"Parameters","parameter":[{{"name":"operation","part":[{},{},{}]}}]}}"#,
+        part("type", r#""valueCode":"replace""#),
+        part("path", r#""valueString":"Patient.name[0].family""#),
+        part("value", r#""valueString":"Ash""#),
+    );
+    let json = [("content-type", "application/fhir+json")];
+    let patched = client.call("PATCH", &path, &json, patch.as_bytes()).ok();
+    assert_eq!(text(&patched, "name.0.family"), "Ash");
+    let xml = [("content-type", "application/fhir+xml")];
+    let patch = br#"<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="operation"/>
+        <part><name value="type"/><valueCode value="delete"/></part>
+        <part><name value="path"/><valueString value="Patient.name"/></part></parameter></Parameters>"#;
+    let patched = client.call("PATCH", &path, &xml, patch).ok();
+    assert_eq!(patched.get("name"), None, "an empty list does not stay");
+    client.call("PATCH", &path, &json, br#"{"resourceType":"Patient"}"#).refused(422);
+    server.stop();
+}
+
+#[test]
 fn histories_of_a_type_and_of_all_name_every_version() {
     let (_folder, mut server, mut client) = open();
     for (id, family) in [("a", "Oak"), ("b", "Elm"), ("a", "Ash")] {

@@ -163,12 +163,18 @@ fn etag(request: &Object, key: &str) -> Result<Option<u64>, ()> {
     text.trim_matches('"').parse().map(Some).map_err(|_| ())
 }
 
-/// The JSON Patch in a Binary resource (R4 http.html#patch: patches in bundles travel so).
-pub(super) fn json_patch(resource: &Value) -> Result<Value> {
+/// The patch that an entry carries: a FHIRPath Patch is itself a resource, a JSON Patch travels in a Binary (R4
+/// http.html#patch).
+pub(super) fn patch(resource: Value) -> Result<Value> {
+    if resource.resource_type() == Some("Parameters") {
+        return Ok(resource);
+    }
     let bad = |details: &str| Error::new(ErrorKind::Invalid, details);
     let kind = resource.get("contentType").and_then(Value::as_str).unwrap_or_default();
     if resource.resource_type() != Some("Binary") || !kind.starts_with("application/json-patch+json") {
-        return Err(bad("a patch in a bundle is a Binary of type application/json-patch+json"));
+        return Err(bad(
+            "a patch in a bundle is a Parameters resource (FHIRPath Patch) or a Binary of type application/json-patch+json",
+        ));
     }
     let data = resource.get("data").and_then(Value::as_str).unwrap_or_default();
     let bytes = STANDARD.decode(data).map_err(|_| bad("the Binary's data is not base64"))?;

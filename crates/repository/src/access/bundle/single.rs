@@ -34,7 +34,7 @@ impl Access {
                 self.do_conditional_update(name, query, value()?, step.if_match, shown)
             }
             (Method::Patch, target) => {
-                let patch = entry::json_patch(&value()?)?;
+                let patch = entry::patch(value()?)?;
                 match target {
                     Target::Id(id) => self.do_patch(name, id, &patch, step.if_match, shown),
                     Target::Query(query) => {
