@@ -9,6 +9,7 @@
 #![warn(clippy::indexing_slicing)]
 
 pub mod definitions;
+pub mod diff;
 pub mod json;
 pub mod outcome;
 pub mod patch;

@@ -2,8 +2,10 @@
 
 mod apply;
 mod bundle;
+mod document;
 mod everything;
 mod history;
+mod lastn;
 mod meta;
 mod needs;
 mod notify;
@@ -12,6 +14,7 @@ mod write;
 
 pub use apply::{CHANGES_MAX, Standing, WorkOut};
 pub use bundle::BUNDLE_ENTRIES_MAX;
+pub use document::Document;
 pub use everything::{EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX, EverythingOptions};
 pub use notify::{Found, Told};
 

@@ -51,7 +51,7 @@ mod verify;
 mod view;
 
 pub use access::{
-    Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX,
+    Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, Document, EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX,
     EverythingOptions, Found as SubscriptionEvents, Standing, Told, WorkOut,
 };
 pub use dangling::{Dangling, dangling};

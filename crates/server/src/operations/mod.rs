@@ -3,8 +3,11 @@
 //! [`OPERATIONS`] lists them all; the capability statement is told from it. Parameters come as a query or as a
 //! `Parameters` resource and are read by [`parameters`].
 
+mod diff;
+mod document;
 mod everything;
 mod graphql;
+mod lastn;
 mod meta;
 pub(crate) mod parameters;
 
@@ -90,9 +93,42 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         type_level: false,
         affects_state: true,
     },
+    Operation {
+        name: "diff",
+        definition: "urn:ward:operation:diff",
+        system: true,
+        types: &["Resource"],
+        instance: true,
+        type_level: false,
+        affects_state: false,
+    },
+    Operation {
+        name: "document",
+        definition: "http://hl7.org/fhir/OperationDefinition/Composition-document",
+        system: false,
+        types: &["Composition"],
+        instance: true,
+        type_level: false,
+        affects_state: false,
+    },
+    Operation {
+        name: "lastn",
+        definition: "http://hl7.org/fhir/OperationDefinition/Observation-lastn",
+        system: false,
+        types: &["Observation"],
+        instance: false,
+        type_level: true,
+        affects_state: false,
+    },
 ];
 
 /// The routes of all operations.
 pub(crate) fn routes() -> Router<Arc<Edge>> {
-    Router::new().merge(everything::routes()).merge(graphql::routes()).merge(meta::routes())
+    Router::new()
+        .merge(diff::routes())
+        .merge(document::routes())
+        .merge(lastn::routes())
+        .merge(everything::routes())
+        .merge(graphql::routes())
+        .merge(meta::routes())
 }

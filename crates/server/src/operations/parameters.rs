@@ -222,6 +222,23 @@ impl Parameters {
         parts.collect()
     }
 
+    /// All that is left, as pairs of a query: for operations that take search parameters.
+    ///
+    /// # Errors
+    /// 400 for one that is no primitive.
+    pub(crate) fn into_pairs(self) -> Result<Pairs, Refusal> {
+        let pair = |given: Given| match given.value {
+            Content::Text(text) => Ok((given.name, text)),
+            Content::Value(_, value) => {
+                let text = primitive(&value)
+                    .ok_or_else(|| wrong(&given.place, "a search parameter is given as a primitive value"))?;
+                Ok((given.name, text))
+            }
+            _ => Err(wrong(&given.place, "a search parameter is given as a primitive value")),
+        };
+        Ok(Pairs(self.given.into_iter().map(pair).collect::<Result<_, _>>()?))
+    }
+
     /// Refuses what is left: parameters that the operation does not know.
     ///
     /// # Errors

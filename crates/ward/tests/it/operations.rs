@@ -84,3 +84,143 @@ fn graphql_picks_elements_and_follows_references() {
     client.get("/fhir/Patient/none/$graphql?query=%7Bid%7D").refused(404);
     server.stop();
 }
+
+#[test]
+fn a_difference_of_versions_is_a_patch_that_leads_from_one_to_the_other() {
+    let folder = Folder::new();
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let patient = |family: &str, active: bool| {
+        object([
+            ("resourceType", Value::from("Patient")),
+            ("id", Value::from("p")),
+            ("active", Value::from(active)),
+            ("name", array([object([("family", Value::from(family))])])),
+        ])
+    };
+    client.put("/fhir/Patient/p", &patient("Oak", true)).ok();
+    client.put("/fhir/Patient/p", &patient("Elm", true)).ok();
+    client.put("/fhir/Patient/p", &patient("Elm", false)).ok();
+    let last = client.get("/fhir/Patient/p/$diff").ok();
+    assert_eq!(text(&last, "parameter.0.part.1.valueString"), "Patient.active");
+    let whole = client.get("/fhir/Patient/p/$diff?fromVersion=1").ok();
+    assert_eq!(whole.get("parameter").unwrap().elements().len(), 2);
+    let back = client.get("/fhir/$diff?from=Patient/p&to=Patient/p/_history/1").ok();
+    let patched = client.call("PATCH", "/fhir/Patient/p", &[FHIR], &back.to_vec()).ok();
+    assert_eq!((text(&patched, "name.0.family"), patched.get("active")), ("Oak", Some(&Value::from(true))));
+    assert!(client.get("/fhir/$diff?from=Patient/p&to=Patient/p").ok().get("parameter").is_none());
+    client.get("/fhir/Patient/p/$diff?fromVersion=9").refused(404);
+    client.get("/fhir/Patient/p/$diff?toVersion=1").refused(400);
+    client.get("/fhir/$diff?from=Patient/p").refused(400);
+    server.stop();
+}
+
+#[test]
+fn a_document_holds_all_that_its_composition_speaks_of_or_is_refused() {
+    let folder = Folder::new();
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let named = |resource_type: &str, id: &str| {
+        object([("resourceType", Value::from(resource_type)), ("id", Value::from(id))])
+    };
+    let reference = |to: &str| object([("reference", Value::from(to))]);
+    let composition = |entry: &str| {
+        object([
+            ("resourceType", Value::from("Composition")),
+            ("id", Value::from("c")),
+            ("status", Value::from("final")),
+            ("type", object([("text", Value::from("letter"))])),
+            ("subject", reference("Patient/p")),
+            ("date", Value::from("2026-01-01")),
+            ("author", array([reference("Practitioner/a")])),
+            ("title", Value::from("t")),
+            (
+                "section",
+                array([object([
+                    ("title", Value::from("s")),
+                    (
+                        "section",
+                        array([object([("entry", array([reference(entry), reference("Patient/p")]))])]),
+                    ),
+                ])]),
+            ),
+        ])
+    };
+    client.put("/fhir/Patient/p", &named("Patient", "p")).ok();
+    client.put("/fhir/Practitioner/a", &named("Practitioner", "a")).ok();
+    client.put("/fhir/Organization/o", &with_name(named("Organization", "o"))).ok();
+    client.put("/fhir/Composition/c", &composition("Organization/o")).ok();
+    let made = client.get("/fhir/Composition/c/$document").ok();
+    assert_eq!(text(&made, "type"), "document");
+    let types: Vec<&str> = made
+        .get("entry")
+        .unwrap()
+        .elements()
+        .iter()
+        .map(|entry| text(entry, "resource.resourceType"))
+        .collect();
+    assert_eq!(types, ["Composition", "Patient", "Practitioner", "Organization"]);
+    let kept = client.get("/fhir/Composition/c/$document?persist=true");
+    assert_eq!(kept.status, 201);
+    let location = kept.header("location").strip_prefix("https://ward.example").unwrap().to_owned();
+    assert_eq!(text(&client.get(&location).ok(), "type"), "document");
+    client.put("/fhir/Composition/c", &composition("Organization/none")).ok();
+    let hole = client.get("/fhir/Composition/c/$document").refused(422);
+    assert!(hole.contains("Composition.section[0].section[0].entry[0]"), "{hole}");
+    client.get("/fhir/Patient/p/$document").refused(404);
+    client.get("/fhir/Composition/c/$document?graph=a").refused(400);
+    server.stop();
+}
+
+fn with_name(mut organization: Value) -> Value {
+    organization.as_object_mut().unwrap().insert("name", Value::from("o"));
+    organization
+}
+
+#[test]
+fn the_newest_observations_of_each_kind_are_found() {
+    let folder = Folder::new();
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let observation = |codes: &[&str], date: &str, subject: &str| {
+        let coding = |code: &&str| object([("system", Value::from("urn:c")), ("code", Value::from(*code))]);
+        object([
+            ("resourceType", Value::from("Observation")),
+            ("status", Value::from("final")),
+            ("code", object([("coding", array(codes.iter().map(coding)))])),
+            ("subject", object([("reference", Value::from(subject))])),
+            ("effectiveDateTime", Value::from(date)),
+        ])
+    };
+    for (codes, date, subject) in [
+        (&["a"][..], "2026-01-01", "Patient/p"),
+        (&["a"], "2026-01-03", "Patient/p"),
+        (&["a"], "2026-01-02", "Patient/p"),
+        (&["b"], "2026-01-01", "Patient/p"),
+        (&["b", "c"], "2025-01-01", "Patient/p"),
+        (&["c"], "2026-05-01", "Patient/p"),
+        (&["a"], "2026-01-09", "Patient/q"),
+    ] {
+        assert_eq!(client.post("/fhir/Observation", &observation(codes, date, subject)).status, 201);
+    }
+    let dates = |client: &mut crate::support::Client, query: &str| -> Vec<String> {
+        let found = client.get(&format!("/fhir/Observation/$lastn?{query}")).ok();
+        let entries = found.get("entry").map(Value::elements).unwrap_or_default().to_vec();
+        entries.iter().map(|entry| text(entry, "resource.effectiveDateTime").to_owned()).collect()
+    };
+    assert_eq!(dates(&mut client, "subject=Patient/p"), ["2026-05-01", "2026-01-03"]);
+    assert_eq!(
+        dates(&mut client, "subject=Patient/p&max=2"),
+        ["2026-05-01", "2026-01-01", "2026-01-03", "2026-01-02"],
+        "b and c are one kind, since one observation bears both"
+    );
+    assert_eq!(dates(&mut client, "subject=Patient/none"), [""; 0]);
+    client.get("/fhir/Observation/$lastn").refused(400);
+    client.get("/fhir/Observation/$lastn?subject=Patient/p&max=0").refused(400);
+    client.get("/fhir/Observation/$lastn?subject=Patient/p&_sort=date").refused(400);
+    client.get("/fhir/Patient/$lastn?name=a").refused(404);
+    server.stop();
+}
