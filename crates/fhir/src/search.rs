@@ -6,6 +6,7 @@
 //!
 //! Source: FHIR R4 3.1.1 (Search), and the expressions of the R4 search parameters.
 
+pub mod custom;
 pub mod date;
 pub mod normalise;
 pub mod number;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use super::{Kind, Parameter, ReferenceTerm, Registry, Term};
+use super::{Kind, Parameter, ReferenceTerm, Registry, Term, number};
 use crate::json::Value;
-use crate::path::{Context, Expression, Item, TypeInfo};
+use crate::path::{Bounds, Context, Expression, Item, TypeInfo};
 use convert::convert;
 pub(crate) use convert::type_in_url;
 use route::{Route, compile, walk};
@@ -98,11 +98,18 @@ impl Plan {
     }
 }
 
+/// Whether a parameter's expression can be read, and may find something.
+pub(super) fn is_readable(parameter: &Parameter) -> bool {
+    reader(parameter.resource_type, parameter).is_some()
+}
+
 fn reader(resource_type: &str, parameter: &Parameter) -> Option<Reader> {
     let root = crate::path::type_info(resource_type)?;
     let expression = Expression::parse(&parameter.expression).ok()?;
-    let Some(routes) = compile(&expression, root, root) else {
-        return (parameter.kind != Kind::Composite).then_some(Reader::General(expression));
+    let routes = match compile(&expression, root, root) {
+        Some(routes) if routes.is_empty() => return None,
+        Some(routes) => routes,
+        None => return (parameter.kind != Kind::Composite).then_some(Reader::General(expression)),
     };
     if parameter.kind != Kind::Composite {
         return Some(Reader::Routes(routes));
@@ -164,18 +171,59 @@ impl Entry {
     }
 }
 
+/// The bounds of one expression on one resource: far beyond what an honest one needs.
+const STEPS_MAX: u64 = 200_000;
+const ITEMS_MAX: usize = 10_000;
+
+/// Evaluates an expression that is more than a path. One that fails on a resource, or goes beyond its bounds, finds nothing there.
 fn general(expression: &Expression, kind: Kind, resource: &Value, emit: &mut dyn FnMut(Term)) {
-    let Ok(items) = expression.evaluate(resource, &Context::default()) else { return };
+    let bounds = Bounds { steps_max: STEPS_MAX, items_max: ITEMS_MAX, ..Bounds::default() };
+    let Ok(items) = expression.evaluate(resource, &Context { bounds, ..Context::default() }) else { return };
     for item in &items {
         match item {
             Item::Node(node) => convert(kind, node.value(), node.type_info(), emit),
-            Item::Boolean(value) if kind == Kind::Token => {
-                let code = if *value { "true" } else { "false" };
-                emit(Term::Token { system: None, code: Some(code.into()), text: None });
+            Item::Quantity(quantity) => {
+                if let (Kind::Quantity, Some(found)) = (kind, number::written(&quantity.value.to_string())) {
+                    let number::Written { low, high, value } = found;
+                    let (system, unit) = (Some(UCUM_SYSTEM.into()), CompactString::from(&*quantity.unit));
+                    emit(Term::Quantity {
+                        low,
+                        high,
+                        value,
+                        system,
+                        code: Some(unit.clone()),
+                        unit: Some(unit),
+                    });
+                }
             }
-            _ => {}
+            computed => {
+                let Some((value, type_name)) = plain(computed) else { continue };
+                if let Some(ty) = crate::path::type_info(type_name) {
+                    convert(kind, &value, ty, emit);
+                }
+            }
         }
     }
+}
+
+const UCUM_SYSTEM: &str = "http://unitsofmeasure.org";
+
+/// A computed value as the element it would be.
+fn plain(item: &Item<'_>) -> Option<(Value, &'static str)> {
+    Some(match item {
+        Item::Boolean(value) => (Value::from(*value), "boolean"),
+        Item::Integer(value) => (Value::from(*value), "integer"),
+        Item::Decimal(value) => (number_value(&value.to_string())?, "decimal"),
+        Item::String(text) => (Value::from(&**text), "string"),
+        Item::Date(date) => (Value::from(date.to_string()), "date"),
+        Item::DateTime(time) => (Value::from(time.to_string()), "dateTime"),
+        Item::Time(time) => (Value::from(time.to_string()), "time"),
+        _ => return None,
+    })
+}
+
+fn number_value(text: &str) -> Option<Value> {
+    crate::json::parse(text.as_bytes(), &crate::json::Limits::default()).ok()
 }
 
 /// The type of a value found at run time where the definitions only say "a resource".

@@ -59,6 +59,23 @@ impl Registry {
         Self { types }
     }
 
+    /// These parameters alone, without those of the standard: to read single values of a resource, never a request.
+    #[must_use]
+    pub fn only(parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        let mut types: HashMap<&'static str, Vec<Arc<Parameter>>> = HashMap::new();
+        for parameter in parameters {
+            types.entry(parameter.resource_type).or_default().push(Arc::new(parameter));
+        }
+        let types = types.into_iter().map(|(name, list)| (name, Arc::new(TypeSearch::new(name, list))));
+        Self { types: types.collect() }
+    }
+
+    /// Whether there is any parameter for a type.
+    #[must_use]
+    pub fn knows(&self, resource_type: &str) -> bool {
+        self.types.contains_key(resource_type)
+    }
+
     /// The search parameter `code` of `resource_type`; `None` when one of them is unknown.
     ///
     /// The parameters of every resource (`_id`, `_lastUpdated`, `_profile`, `_tag`, `_security`, `_source`) are found for
