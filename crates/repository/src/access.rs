@@ -32,6 +32,7 @@ use crate::gate::{self, Caller, Reach, Shown};
 use crate::layout;
 use crate::prepare::{Content, Done, Draft, Guard, Need, Transaction, prepare};
 use crate::record::Origin;
+use crate::reindex::Reindexing;
 use crate::row::Row;
 use crate::search::Beginnings;
 use crate::store::Inner;
@@ -191,6 +192,17 @@ impl Access {
         self.view()?.registry().cloned()
     }
 
+    /// How far the search parameters are that the tenant defined itself.
+    ///
+    /// # Errors
+    /// `Denied` to those who may not search SearchParameters, `Unavailable` if the index cannot be read.
+    pub fn reindexing(&self) -> Result<Vec<Reindexing>> {
+        self.audited(Interaction::SearchType, Some("SearchParameter"), |shown| match shown.reach {
+            Reach::All => crate::reindex::status(&self.inner.core.snapshot(self.tenant())?),
+            Reach::Patient(_) => Ok(Vec::new()),
+        })
+    }
+
     fn tenant(&self) -> u32 {
         self.caller.tenant.0
     }
@@ -254,7 +266,7 @@ impl Access {
         if origin.grant.is_empty() && drafts.iter().any(subscriptions::is_written) {
             origin.grant = subscriptions::grant(&self.caller);
         }
-        let transaction = Transaction { view, position, origin, drafts, guards, needs };
+        let transaction = Transaction { view, position, origin, drafts, guards, needs, step: None };
         let answer = self.inner.queue.push(transaction)?;
         answer
             .recv()

@@ -4,13 +4,17 @@
 //! one that grew by commits.
 
 use compact_str::CompactString;
+use fhir::search::custom::Wish;
 use storage::engine::Batch;
 
+use crate::body::Payload;
 use crate::codec::{Malformed, Reader, put_varint};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
 use crate::numbers::Numbers;
-use crate::record::{Placeholder, Record};
+use crate::parameters::{self, Parameters};
+use crate::record::{Placeholder, Record, Step};
+use crate::reindex::{Item, Prepared};
 use crate::row::{Head, Row};
 use crate::search::{self, Postings, SearchError, TermChange, Terms};
 use crate::types::Effect;
@@ -82,6 +86,7 @@ impl Applier {
             batch.put(layout::CHANGE, key, change.to_vec());
             self.index(batch, view, (code, number, *time_ms), delta, placeholders, mode)?;
         }
+        self.take_parameters(batch, view, seq, record)?;
         if !record.origin.message_identity.is_empty() {
             let hash = view.message_hash(&record.origin.message_identity);
             let mut value = Vec::new();
@@ -89,6 +94,106 @@ impl Applier {
             put_varint(&mut value, record.time_ms.cast_unsigned());
             batch.put(layout::MESSAGE, layout::message_key(view.tenant, &hash), value);
         }
+        Ok(())
+    }
+
+    /// What new versions of SearchParameters make of the tenant's own. A record with some stands alone in its batch.
+    fn take_parameters(&self, batch: &mut Batch, view: &View, seq: u64, record: &Record) -> Result<()> {
+        let code = layout::SEARCH_PARAMETER_CODE;
+        let mut changed = record.operations.iter().filter(|operation| operation.type_code == code).peekable();
+        if changed.peek().is_none() {
+            return Ok(());
+        }
+        let mut parameters = Parameters::clone(view.parameters()?);
+        let written: Vec<u16> = record.operations.iter().map(|operation| operation.type_code).collect();
+        let is_empty = |code| Ok(!written.contains(&code) && is_empty(view, code)?);
+        for operation in changed {
+            let payload = view.payload(code, operation.number, operation.version, &operation.sealed);
+            let wish = match payload {
+                // Records from before parameters were checked may hold what cannot be offered.
+                Ok(Payload::Body(body)) => {
+                    let value = body.value().map_err(corrupt)?;
+                    parameters::wish(&parameters, &value).unwrap_or(Wish::Nothing)
+                }
+                Ok(Payload::Deleted(_)) => Wish::Nothing,
+                Err(error) if error.kind() == ErrorKind::Gone => Wish::Nothing,
+                Err(error) => return Err(error),
+            };
+            parameters.take((operation.number, operation.version, seq), wish, &is_empty)?;
+        }
+        batch.put(layout::APPLIED, layout::parameters_key(view.tenant), parameters.to_vec());
+        Ok(())
+    }
+
+    /// Adds the rows of a step of reindexing, or takes them away. The record stands alone in its batch.
+    pub(crate) fn step(
+        &mut self,
+        batch: &mut Batch,
+        view: &View,
+        record: &mut Record,
+        prepared: &Prepared,
+        mode: Mode,
+    ) -> Result<()> {
+        let Prepared { step, items } = prepared;
+        let parameters = view.parameters()?;
+        let Some(own) = parameters.numbered(step.parameter) else { return Err(corrupt(Malformed)) };
+        let mut done = 0;
+        for item in items {
+            // What was written since has its rows already.
+            if view.version_of(step.type_code, item.number)? != Some(item.version) {
+                continue;
+            }
+            done += 1;
+            self.patch(batch, view, (step, own.entry.is_retiring()), item, &mut record.placeholders, mode)?;
+        }
+        let mut parameters = Parameters::clone(parameters);
+        parameters
+            .advance(step.parameter, (step.type_code, step.until), done, &|code| is_empty(view, code))?;
+        if parameters.numbered(step.parameter).is_none() {
+            self.postings.forget_texts(view.reader.as_ref(), batch, (view.tenant, step.parameter))?;
+        }
+        batch.put(layout::APPLIED, layout::parameters_key(view.tenant), parameters.to_vec());
+        Ok(())
+    }
+
+    fn patch(
+        &mut self,
+        batch: &mut Batch,
+        view: &View,
+        (step, retiring): (&Step, bool),
+        item: &Item,
+        placeholders: &mut Vec<Placeholder>,
+        mode: Mode,
+    ) -> Result<()> {
+        let Self { numbers, postings } = self;
+        let mut added = Batch::new();
+        let mut failure = None;
+        let mut number_of = |type_code: u16, id: &str| {
+            number_or_placeholder(numbers, &mut added, view, type_code, id, placeholders, mode)
+        };
+        let patients =
+            item.patients.iter().map(|id| number_of(layout::PATIENT_CODE, id)).collect::<Result<Vec<_>>>()?;
+        let side = Some(search::Indexed { terms: &item.terms, updated_ms: 0, patients: &patients });
+        let change = TermChange {
+            tenant: view.tenant,
+            codes: &view.keys.codes,
+            type_code: step.type_code,
+            number: item.number,
+            old: side.filter(|_| retiring),
+            new: side.filter(|_| !retiring),
+        };
+        let patched =
+            postings.patch(view.reader.as_ref(), batch, &change, step.parameter, &mut |type_code, id| {
+                number_of(type_code, id).map_err(|error| {
+                    failure = Some(error);
+                    SearchError::Corrupt
+                })
+            });
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        patched.map_err(Error::from)?;
+        batch.append(added);
         Ok(())
     }
 
@@ -148,13 +253,17 @@ impl Applier {
         let old_patients = of_patients(delta.old.map_or(&[], |(_, ids)| ids.as_slice()))?;
         let new_patients = of_patients(delta.new.map_or(&[], |(_, ids)| ids))?;
         let old_ms = delta.old_row.map_or(0, |row| row.time_ms);
+        // Of a parameter that is being built the old version may have no rows: then those of the new one are all new.
+        let old_seq = delta.old_row.map_or(0, |row| row.seq);
+        let missing = view.parameters()?.without_rows(type_code, number, old_seq);
+        let cut = delta.old.filter(|_| !missing.is_empty()).map(|(terms, _)| terms.clone().without(&missing));
         let change = TermChange {
             tenant: view.tenant,
             codes: &view.keys.codes,
             type_code,
             number,
             old: delta.old.map(|(terms, _)| search::Indexed {
-                terms,
+                terms: cut.as_ref().unwrap_or(terms),
                 updated_ms: old_ms,
                 patients: &old_patients,
             }),
@@ -184,6 +293,11 @@ impl Applier {
         self.numbers.write(batch);
         Ok(())
     }
+}
+
+/// Whether a type has no resources that could need rows.
+fn is_empty(view: &View, type_code: u16) -> Result<bool> {
+    Ok(search::count(view.reader.as_ref(), view.tenant, type_code)? == 0)
 }
 
 /// The number of a reference's target; a target that was never seen gets one, so that it keeps it when it comes.

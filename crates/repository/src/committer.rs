@@ -19,9 +19,10 @@ use crate::applier::{Applier, Delta, Mode};
 use crate::error::{Error, ErrorKind, Result, Signal};
 use crate::events;
 use crate::layout;
+use crate::parameters::At;
 use crate::prepare::{Answer, Content, Done, Draft, Transaction};
 use crate::queue::Waiting;
-use crate::record::{Operation, PatientKey, Record};
+use crate::record::{Operation, PatientKey, Record, Step};
 use crate::replay;
 use crate::store::Inner;
 use crate::types::Effect;
@@ -86,6 +87,7 @@ impl Committer {
                     if let Err(error) = self.catch_up() {
                         return self.poison(run, &error);
                     }
+                    self.inner.bell.ring();
                 }
                 Err(Failure::Full(error)) => {
                     // Nothing was written; what was allocated in memory has to be forgotten.
@@ -158,6 +160,12 @@ impl Committer {
     fn check(&mut self, transaction: &mut Transaction) -> Result<()> {
         let view = self.inner.core.view(transaction.view.tenant)?;
         let position = transaction.position;
+        if let Some(prepared) = &transaction.step {
+            return self.check_step(&view, &prepared.step);
+        }
+        if !view.parameters()?.is_like(transaction.view.parameters()?) {
+            transaction.drafts.iter_mut().try_for_each(|draft| draft.reindex(&view))?;
+        }
         for guard in &transaction.guards {
             if self.changed_since(view.tenant, guard.type_code, position) {
                 let name = layout::type_name(guard.type_code).unwrap_or_default();
@@ -181,11 +189,19 @@ impl Committer {
             }
             draft.check()?;
         }
+        crate::parameters::admit(&view, &transaction.drafts)?;
         let identity = &transaction.origin.message_identity;
         if !identity.is_empty() && view.seen(identity)?.is_some() {
             return Err(seen());
         }
         Ok(())
+    }
+
+    /// Whether a step of reindexing is still the next one of its parameter.
+    fn check_step(&self, view: &View, step: &Step) -> Result<()> {
+        let own = view.parameters()?.numbered(step.parameter);
+        let at = own.and_then(|own| own.entry.at());
+        if at == Some(At { type_code: step.type_code, number: step.from }) { Ok(()) } else { Err(stale()) }
     }
 
     fn changed_since(&self, tenant: u32, type_code: u16, position: u64) -> bool {
@@ -207,10 +223,12 @@ impl Committer {
             placeholders: Vec::new(),
             patient_keys: Vec::new(),
             operations: Vec::with_capacity(transaction.drafts.len()),
+            step: transaction.step.as_ref().map(|prepared| prepared.step),
         };
         let done: Vec<Done> = transaction.drafts.iter().map(|draft| outcome(draft, self.time_ms)).collect();
         let drafts: Vec<usize> = (0..done.len()).filter(|at| done.get(*at).is_some_and(changes)).collect();
-        if drafts.is_empty() && transaction.origin.message_identity.is_empty() {
+        let does_nothing = drafts.is_empty() && transaction.step.is_none();
+        if does_nothing && transaction.origin.message_identity.is_empty() {
             return Ok(Built::Nothing(waiting, done));
         }
         match self.fill(batch, seq, transaction, &drafts, &done, &mut record) {
@@ -264,6 +282,9 @@ impl Committer {
         }
         let deltas: Vec<Delta<'_>> = chosen().map(|(draft, _)| delta(draft)).collect();
         self.applier.apply(batch, view, seq.0, record, &deltas, Mode::Commit)?;
+        if let Some(prepared) = &transaction.step {
+            self.applier.step(batch, view, record, prepared, Mode::Commit)?;
+        }
         seal_record(&self.inner, seq, record)
     }
 
@@ -332,15 +353,19 @@ impl Committer {
         })?;
         let next = self.next.plus(sealed.len() as u64);
         replay::write_position(&mut batch, next, self.time_ms);
-        self.note_changes(&batch);
+        let parameters = self.note_changes(&batch);
         self.inner.core.engine.write(batch).map_err(|error| Failure::Fatal(engine(error)))?;
         self.next = next;
         self.inner.publish(next);
+        if parameters {
+            self.inner.bell.ring();
+        }
         Ok(())
     }
 
-    /// Remembers which types this batch changes, from its `change` rows.
-    fn note_changes(&mut self, batch: &Batch) {
+    /// Remembers which types this batch changes, from its `change` rows; whether search parameters changed too.
+    fn note_changes(&mut self, batch: &Batch) -> bool {
+        let mut parameters = false;
         for (space, operation) in batch.operations() {
             if *space == layout::CHANGE
                 && let storage::engine::Operation::Put(key, _) = operation
@@ -349,7 +374,11 @@ impl Committer {
                 self.changed.insert((tenant, type_code), seq);
                 self.inner.note_change(type_code, seq);
             }
+            parameters |= *space == layout::APPLIED
+                && matches!(operation, storage::engine::Operation::Put(key, _)
+                    if layout::tenant_of_parameters(key).is_some());
         }
+        parameters
     }
 
     /// Applies what other writers appended.

@@ -12,6 +12,7 @@ use storage::seal;
 use crate::applier::Applier;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numbers::Numbers;
+use crate::parameters::Parameters;
 use crate::search::{Codes, Dictionaries, Postings, RowSealer, SearchError};
 use crate::terminology::Terminologies;
 use crate::view::{TenantKeys, View};
@@ -25,6 +26,7 @@ pub(crate) struct Core {
     pub(crate) terminologies: Terminologies,
     sealer: Arc<DictionarySealer>,
     tenants: RwLock<HashMap<u32, Arc<TenantKeys>>>,
+    parameters: RwLock<HashMap<u32, Arc<Parameters>>>,
 }
 
 impl Core {
@@ -39,6 +41,7 @@ impl Core {
             terminologies: Terminologies::default(),
             sealer,
             tenants: RwLock::default(),
+            parameters: RwLock::default(),
         })
     }
 
@@ -68,6 +71,16 @@ impl Core {
         })?;
         let keys = Arc::new(TenantKeys { codes: Codes::new(Arc::clone(&index_key)), index_key });
         Ok(Arc::clone(self.tenants.write().entry(tenant).or_insert(keys)))
+    }
+
+    /// A tenant's search parameters as somebody read them last.
+    pub(crate) fn parameters(&self, tenant: u32) -> Option<Arc<Parameters>> {
+        self.parameters.read().get(&tenant).map(Arc::clone)
+    }
+
+    /// Keeps them for the next one.
+    pub(crate) fn keep_parameters(&self, tenant: u32, parameters: &Arc<Parameters>) {
+        self.parameters.write().insert(tenant, Arc::clone(parameters));
     }
 
     /// Seals dictionary rows and page tokens.

@@ -13,6 +13,7 @@ use crate::body::read_json;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{Caller, Reach};
 use crate::layout;
+use crate::reindex;
 use crate::search::{
     Beginnings, Bounds, Found, Probe, Rule, Search, SearchError, SearchLimits, Subset, Tokens, subset,
 };
@@ -82,6 +83,7 @@ pub(crate) fn resolve(view: &View, resource_type: &str, query: &str) -> Result<V
     if query.criteria.is_empty() {
         return Err(Error::new(ErrorKind::Invalid, "a conditional step needs a search parameter"));
     }
+    query.criteria.iter().try_for_each(|criterion| reindex::admit_test(view, &criterion.test))?;
     let bounds = Bounds::everything();
     let found = with_search(view, &bounds, 0, None, |search| {
         search.resolve(resource_type, &query.criteria, RESOLVE_MAX)
@@ -147,6 +149,7 @@ pub(crate) fn run(
     beginnings: &Beginnings,
     asker: &Asker<'_>,
 ) -> Result<SearchPage> {
+    reindex::admit(view, query)?;
     let asked = layout::type_code(&query.resource_type).map(|code| (code, asker.reach));
     let bounds = bounds(view, asker.caller, asked)?;
     let tokens = tokens(view, &query.resource_type, asker.caller);

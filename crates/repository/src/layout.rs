@@ -64,6 +64,9 @@ pub const PARTITION: u16 = 0;
 /// The type code of Patient.
 pub const PATIENT_CODE: u16 = 103;
 
+/// The type code of SearchParameter.
+pub const SEARCH_PARAMETER_CODE: u16 = 123;
+
 /// The parameter number that compartment membership rows use in place of a search parameter.
 pub const MEMBERSHIP: u16 = 0;
 
@@ -135,6 +138,20 @@ pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
 pub fn applied_key() -> Vec<u8> {
     Key::new(0).bytes(b"log").into_vec()
 }
+
+/// Key of a tenant's own search parameters, in [`APPLIED`].
+pub fn parameters_key(tenant: u32) -> Vec<u8> {
+    Key::new(tenant).bytes(PARAMETERS).into_vec()
+}
+
+/// The tenant of such a key.
+pub fn tenant_of_parameters(key: &[u8]) -> Option<u32> {
+    let (prefix, name) = key.split_at_checked(PREFIX_BYTES)?;
+    let tenant = prefix.first_chunk().map(|tenant| u32::from_be_bytes(*tenant));
+    tenant.filter(|_| name == PARAMETERS)
+}
+
+const PARAMETERS: &[u8] = b"parameters";
 
 /// Key of the number of the layout, in [`APPLIED`].
 pub fn layout_key() -> Vec<u8> {
@@ -407,6 +424,7 @@ mod tests {
         assert_eq!(TYPES.len(), 146);
         assert_eq!(type_code("Account"), Some(1));
         assert_eq!(type_code("Patient"), Some(PATIENT_CODE));
+        assert_eq!(type_code("SearchParameter"), Some(SEARCH_PARAMETER_CODE));
         assert_eq!(type_code("VisionPrescription"), Some(146));
     }
 

@@ -36,9 +36,11 @@ mod finding;
 mod gate;
 pub mod layout;
 mod numbers;
+mod parameters;
 mod prepare;
 mod queue;
 mod record;
+mod reindex;
 mod replay;
 mod row;
 #[allow(unreachable_pub, reason = "search is written as a part with an edge of its own")]
@@ -60,6 +62,7 @@ pub use events::METRICS;
 pub use feed::{Changes, Committed, FEED_CHANGES_MAX, Place};
 pub use gate::Caller;
 pub use prepare::{RESOURCE_BYTES_MAX, TERMINOLOGY_BYTES_MAX};
+pub use reindex::{Phase, Reindexing};
 pub use store::{Options, Parts, Progress, SpaceReport, Store, index_fits, rebuild, verify};
 pub use subscriptions::{
     CHANGE_TOPICS, Channel, Criteria, Definition, EVENTS_KEPT_MAX, PayloadContent, Plan, SUBSCRIPTIONS_MAX,

@@ -80,6 +80,8 @@ pub(crate) struct Transaction {
     pub(crate) drafts: Vec<Draft>,
     pub(crate) guards: Vec<Guard>,
     pub(crate) needs: Vec<Need>,
+    /// A step of reindexing instead of drafts.
+    pub(crate) step: Option<crate::reindex::Prepared>,
 }
 
 /// What became of one operation.
@@ -120,10 +122,22 @@ pub const RESOURCE_BYTES_MAX: usize = 16 << 20;
 /// what a body may have is left for version and time.
 pub const TERMINOLOGY_BYTES_MAX: usize = crate::body::BODY_BYTES_MAX - (1 << 20);
 
-/// The terms and patients of a resource: the one function that commit and replay share.
+/// The terms and patients of a resource as new content: the one function that commit and replay share.
 pub(crate) fn index(view: &View, type_code: u16, value: &Value) -> Result<(Terms, Vec<CompactString>)> {
     let patients = fhir::search::patient_compartment(value);
     Ok((Terms::prepare(&view.keys.codes, view.registry()?, type_code, value), patients))
+}
+
+/// The same, of content that goes: rows of parameters that are being retired may stand there too.
+pub(crate) fn index_old(view: &View, type_code: u16, value: &Value) -> Result<(Terms, Vec<CompactString>)> {
+    let (terms, patients) = index(view, type_code, value)?;
+    let retired = view.parameters()?.retired.as_ref();
+    let Some(retired) =
+        retired.filter(|retired| retired.knows(layout::type_name(type_code).unwrap_or_default()))
+    else {
+        return Ok((terms, patients));
+    };
+    Ok((terms.and(Terms::prepare(&view.keys.codes, retired, type_code, value)), patients))
 }
 
 impl Draft {
@@ -201,6 +215,15 @@ impl Draft {
         if version == self.base.as_ref().map(|base| base.row.version) { Ok(()) } else { self.read_base(view) }
     }
 
+    /// Reads the terms of both sides again, because the tenant's search parameters are not what they were.
+    pub(crate) fn reindex(&mut self, view: &View) -> Result<()> {
+        if let Content::Put(prepared) = &mut self.content {
+            let value = prepared.body.value().map_err(crate::view::corrupt)?;
+            (prepared.terms, prepared.patients) = index(view, self.type_code, &value)?;
+        }
+        if self.fresh { Ok(()) } else { self.read_base(view) }
+    }
+
     /// The version that stands now, if the resource exists.
     pub(crate) fn live_version(&self) -> Option<u64> {
         self.base.as_ref().filter(|base| !base.row.deleted).map(|base| base.row.version)
@@ -238,8 +261,11 @@ fn base_of(view: &View, type_code: u16, number: u64, row: Row, content: &Content
     };
     let same = matches!(content, Content::Put(prepared) if prepared.body == old);
     // The terms of an unchanged body are never needed.
-    let indexed =
-        if same { None } else { Some(index(view, type_code, &old.value().map_err(crate::view::corrupt)?)?) };
+    let indexed = if same {
+        None
+    } else {
+        Some(index_old(view, type_code, &old.value().map_err(crate::view::corrupt)?)?)
+    };
     Ok(Base { row, indexed, same })
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::layout;
 use crate::prepare::{Answer, Content, Transaction};
 
 /// Transactions that may wait in a lane; a caller that finds it full waits for room.
@@ -96,15 +97,26 @@ impl Queue {
         while let Some(next) = lane.front() {
             let transaction = &next.transaction;
             let fits = run.is_empty() || touched.operations + transaction.drafts.len() <= RUN_OPERATIONS_MAX;
-            if !fits || touched.meets(transaction) {
+            if !fits || touched.meets(transaction) || (alone(transaction) && !run.is_empty()) {
                 break;
             }
             touched.add(transaction);
+            let ends = alone(transaction);
             run.extend(lane.pop_front());
+            if ends {
+                break;
+            }
         }
         self.room.notify_all();
         Some(run)
     }
+}
+
+/// Whether a transaction needs a run of its own: what it does depends on all that is in the index before it, and what comes
+/// after depends on it.
+fn alone(transaction: &Transaction) -> bool {
+    transaction.step.is_some()
+        || transaction.drafts.iter().any(|draft| draft.type_code == layout::SEARCH_PARAMETER_CODE)
 }
 
 /// What the transactions of a run write and rely on. Transactions that meet go into different runs, so that each run is

@@ -11,6 +11,8 @@ use crate::codec::{Malformed, Reader, put_bytes, put_id, put_varint};
 const FORMAT: u8 = 1;
 /// The form with a grant behind the archive digest: only of records that write a Subscription.
 const FORMAT_WITH_GRANT: u8 = 2;
+/// As [`FORMAT`], and a step of reindexing at the end.
+const FORMAT_WITH_STEP: u8 = 3;
 
 /// Who did it, why, and what brought it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +70,19 @@ pub(crate) struct Operation {
     pub(crate) sealed: Vec<u8>,
 }
 
+/// A step of reindexing: the rows of one search parameter, for resources of one type by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// The parameter.
+    pub(crate) parameter: u16,
+    /// Type code.
+    pub(crate) type_code: u16,
+    /// The first resource number.
+    pub(crate) from: u64,
+    /// The first number that is left for later; `u64::MAX` at the end of the type.
+    pub(crate) until: u64,
+}
+
 /// A transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -83,6 +98,8 @@ pub(crate) struct Record {
     pub(crate) patient_keys: Vec<PatientKey>,
     /// The operations, in the order of the transaction.
     pub(crate) operations: Vec<Operation>,
+    /// A step of reindexing; such a record has no operations.
+    pub(crate) step: Option<Step>,
 }
 
 impl Record {
@@ -90,8 +107,13 @@ impl Record {
     pub(crate) fn to_vec(&self) -> Vec<u8> {
         let bodies: usize = self.operations.iter().map(|operation| operation.sealed.len() + 48).sum();
         let mut out = Vec::with_capacity(bodies + 128);
-        let has_grant = !self.origin.grant.is_empty();
-        out.push(if has_grant { FORMAT_WITH_GRANT } else { FORMAT });
+        // A step is nobody's Subscription.
+        let has_grant = self.step.is_none() && !self.origin.grant.is_empty();
+        out.push(match &self.step {
+            Some(_) => FORMAT_WITH_STEP,
+            None if has_grant => FORMAT_WITH_GRANT,
+            None => FORMAT,
+        });
         put_varint(&mut out, u64::from(self.tenant));
         put_varint(&mut out, self.time_ms.cast_unsigned());
         let origin = &self.origin;
@@ -122,15 +144,22 @@ impl Record {
             put_varint(&mut out, operation.version);
             put_bytes(&mut out, &operation.sealed);
         }
+        if let Some(step) = &self.step {
+            put_varint(&mut out, u64::from(step.parameter));
+            put_varint(&mut out, u64::from(step.type_code));
+            put_varint(&mut out, step.from);
+            put_varint(&mut out, step.until);
+        }
         out
     }
 
     /// Reads opened record bytes.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
-        let has_grant = match reader.byte()? {
-            FORMAT => false,
-            FORMAT_WITH_GRANT => true,
+        let (has_grant, has_step) = match reader.byte()? {
+            FORMAT => (false, false),
+            FORMAT_WITH_GRANT => (true, false),
+            FORMAT_WITH_STEP => (false, true),
             _ => return Err(Malformed),
         };
         let tenant = number(&mut reader)?;
@@ -160,10 +189,19 @@ impl Record {
                 sealed: reader.bytes()?.to_vec(),
             })
         })?;
+        let step = match has_step {
+            true => Some(Step {
+                parameter: number(&mut reader)?,
+                type_code: number(&mut reader)?,
+                from: reader.varint()?,
+                until: reader.varint()?,
+            }),
+            false => None,
+        };
         if !reader.rest().is_empty() {
             return Err(Malformed);
         }
-        Ok(Self { tenant, time_ms, origin, placeholders, patient_keys, operations })
+        Ok(Self { tenant, time_ms, origin, placeholders, patient_keys, operations, step })
     }
 }
 
@@ -221,12 +259,20 @@ mod tests {
                     sealed: vec![],
                 },
             ],
+            step: None,
         }
+    }
+
+    fn stepping() -> Record {
+        let step = Step { parameter: 0x8000, type_code: 96, from: 3, until: u64::MAX };
+        Record { operations: Vec::new(), step: Some(step), ..record() }
     }
 
     #[test]
     fn a_record_reads_back() {
-        assert_eq!(Record::read(&record().to_vec()), Ok(record()));
+        for record in [record(), stepping()] {
+            assert_eq!(Record::read(&record.to_vec()), Ok(record));
+        }
         let mut granted = record();
         granted.origin.grant = vec![1, 2, 3];
         assert_eq!(Record::read(&granted.to_vec()), Ok(granted));

@@ -15,6 +15,7 @@ use crate::error::{ErrorKind, Result};
 use crate::layout;
 use crate::prepare;
 use crate::record::{Operation, Record};
+use crate::reindex;
 use crate::row::Row;
 use crate::view::{View, corrupt, engine};
 
@@ -120,6 +121,12 @@ impl Work<'_> {
         let aad = [&b"record"[..], &seq.0.to_be_bytes()];
         let opened = seal::open_with(&self.core.ring, &aad, sealed.as_bytes()).map_err(corrupt)?;
         let mut record = Record::read(&opened).map_err(corrupt)?;
+        // What such a record does depends on the state before it, whole, and what follows on the state after it.
+        let alone = record.step.is_some()
+            || record.operations.iter().any(|operation| operation.type_code == layout::SEARCH_PARAMETER_CODE);
+        if alone {
+            self.flush(before)?;
+        }
         let ids: Vec<_> =
             record.operations.iter().map(|operation| (record.tenant, operation.number)).collect();
         if self.operations + ids.len() > BATCH_OPERATIONS_MAX
@@ -141,6 +148,16 @@ impl Work<'_> {
             })
             .collect();
         self.applier.apply(&mut self.batch, &view, seq.0, &mut record, &deltas, Mode::Replay)?;
+        if let Some(step) = record.step {
+            let prepared = match view.parameters()?.numbered(step.parameter) {
+                Some(own) => reindex::gather(&view, own, step, None)?,
+                None => return Err(corrupt("a step of a search parameter that is not there")),
+            };
+            self.applier.step(&mut self.batch, &view, &mut record, &prepared, Mode::Replay)?;
+        }
+        if alone {
+            self.flush(Position { next: seq.next(), time_ms: record.time_ms })?;
+        }
         Ok(record.time_ms)
     }
 
@@ -169,19 +186,24 @@ fn sides(view: &View, operation: &Operation) -> Result<Sides> {
     let (code, number) = (operation.type_code, operation.number);
     let old_row = if operation.version == 1 { None } else { view.row(code, number)? };
     let old = match &old_row {
-        Some(row) => indexed(view, code, number, row.version, &row.sealed)?,
+        Some(row) => indexed(view, (code, number, row.version), &row.sealed, prepare::index_old)?,
         None => None,
     };
-    let new = indexed(view, code, number, operation.version, &operation.sealed)?;
+    let new = indexed(view, (code, number, operation.version), &operation.sealed, prepare::index)?;
     Ok(Sides { old_row, old, new })
 }
 
 /// The terms of a sealed version; `None` for a deletion and for what was erased.
-fn indexed(view: &View, code: u16, number: u64, version: u64, sealed: &[u8]) -> Result<Option<Indexed>> {
+fn indexed(
+    view: &View,
+    (code, number, version): (u16, u64, u64),
+    sealed: &[u8],
+    index: impl Fn(&View, u16, &fhir::json::Value) -> Result<Indexed>,
+) -> Result<Option<Indexed>> {
     match view.payload(code, number, version, sealed) {
         Ok(Payload::Body(body)) => {
             let value = body.value().map_err(corrupt)?;
-            Ok(Some(prepare::index(view, code, &value)?))
+            Ok(Some(index(view, code, &value)?))
         }
         Ok(Payload::Deleted(_)) => Ok(None),
         Err(error) if error.kind() == ErrorKind::Gone => Ok(None),

@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Caller;
 use crate::layout;
 use crate::queue::Queue;
+use crate::reindex::Bell;
 use crate::replay::{Position, fits, read_position, replay, take_layout};
 
 /// What a store is made of. All handles are shared: `ward` opens each once.
@@ -50,11 +51,14 @@ pub struct Options {
     pub validate: bool,
     /// The base URL that absolute references to our own resources begin with, without a slash at the end.
     pub base_url: Option<String>,
+    /// Whether resources are reindexed in the background when a search parameter comes or goes. Off only for tests that look
+    /// at what stands before.
+    pub reindex: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { validate: true, base_url: None }
+        Self { validate: true, base_url: None, reindex: true }
     }
 }
 
@@ -70,6 +74,8 @@ pub(crate) struct Inner {
     applied: watch::Sender<u64>,
     /// The newest record that changed each type, in the order of type codes; may be ahead of what is committed.
     newest: Vec<AtomicU64>,
+    /// Wakes the thread that reindexes.
+    pub(crate) bell: Bell,
     poisoned: AtomicBool,
 }
 
@@ -123,6 +129,7 @@ impl std::fmt::Debug for Store {
 struct CommitterThread {
     inner: Arc<Inner>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    reindexer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Drop for CommitterThread {
@@ -133,6 +140,12 @@ impl Drop for CommitterThread {
 
 impl CommitterThread {
     fn stop(&self) {
+        self.inner.bell.close();
+        if let Some(thread) = self.reindexer.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("reindexing ended by a panic");
+        }
         self.inner.queue.close();
         if let Some(thread) = self.thread.lock().take()
             && thread.join().is_err()
@@ -172,6 +185,7 @@ impl Store {
                 .chain(layout::type_codes())
                 .map(|_| AtomicU64::new(position.next.0))
                 .collect(),
+            bell: Bell::default(),
             poisoned: AtomicBool::new(false),
         });
         let committer = Committer::new(Arc::clone(&inner), applier, position.next, position.time_ms);
@@ -179,8 +193,18 @@ impl Store {
             .name("committer".to_owned())
             .spawn(move || committer.work())
             .map_err(|error| Error::internal(ErrorKind::Unavailable, error))?;
-        let committer =
-            Arc::new(CommitterThread { inner: Arc::clone(&inner), thread: Mutex::new(Some(thread)) });
+        let shared = Arc::clone(&inner);
+        let reindexer = || {
+            let builder = std::thread::Builder::new().name("reindexer".to_owned());
+            let thread = builder.spawn(move || crate::reindex::work(&shared));
+            thread.map_err(|error| Error::internal(ErrorKind::Unavailable, error))
+        };
+        let reindexer = if inner.options.reindex { Some(reindexer()?) } else { None };
+        let committer = Arc::new(CommitterThread {
+            inner: Arc::clone(&inner),
+            thread: Mutex::new(Some(thread)),
+            reindexer: Mutex::new(reindexer),
+        });
         Ok(Self { inner, committer })
     }
 

@@ -14,6 +14,7 @@ use crate::codec::Reader;
 use crate::core::Core;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
+use crate::parameters::Parameters;
 use crate::row::{Head, Row};
 use crate::search::Codes;
 use crate::types::{Seen, Versioned};
@@ -25,7 +26,7 @@ pub(crate) struct View {
     pub(crate) core: Arc<Core>,
     pub(crate) keys: Arc<TenantKeys>,
     pub(crate) tenant: u32,
-    registry: OnceLock<Arc<Registry>>,
+    parameters: OnceLock<Arc<Parameters>>,
 }
 
 /// What hides a tenant's ids and terms.
@@ -36,7 +37,7 @@ pub(crate) struct TenantKeys {
 
 impl View {
     pub(crate) fn new(reader: Arc<dyn Engine>, core: Arc<Core>, keys: Arc<TenantKeys>, tenant: u32) -> Self {
-        Self { reader, core, keys, tenant, registry: OnceLock::new() }
+        Self { reader, core, keys, tenant, parameters: OnceLock::new() }
     }
 
     /// The same tenant through another reader, with the same search parameters.
@@ -46,7 +47,16 @@ impl View {
 
     /// The tenant's search parameters, as this state of the index has them; fixed once they were asked for.
     pub(crate) fn registry(&self) -> Result<&Arc<Registry>> {
-        Ok(self.registry.get_or_init(|| Arc::clone(Registry::base())))
+        Ok(&self.parameters()?.registry)
+    }
+
+    /// The same, with the states of the tenant's own.
+    pub(crate) fn parameters(&self) -> Result<&Arc<Parameters>> {
+        if let Some(known) = self.parameters.get() {
+            return Ok(known);
+        }
+        let loaded = Parameters::load(self)?;
+        Ok(self.parameters.get_or_init(|| loaded))
     }
 
     /// The keyed hash under which an id stands in the index.

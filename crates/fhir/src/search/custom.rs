@@ -288,6 +288,12 @@ fn standard_at(url: &str) -> Option<&'static SearchParameter> {
     definitions::search_parameters().iter().find(|found| found.id == id)
 }
 
+/// Whether a canonical address is that of a parameter of the standard.
+#[must_use]
+pub fn is_of_standard(url: &str) -> bool {
+    standard_at(url).is_some()
+}
+
 /// Whether a resource is a parameter of the standard, or a copy that says so: implementation guides restate them.
 fn is_standard(value: &Value, code: &str, kind: Option<Kind>) -> bool {
     let mut addresses = [text(value, "url"), text(value, "derivedFrom")].into_iter();

@@ -77,6 +77,11 @@ impl Dictionaries {
         self.open.write().clear();
     }
 
+    /// Forgets the texts of a parameter whose rows are gone.
+    pub(crate) fn forget_parameter(&self, tenant: u32, parameter: u16) {
+        self.open.write().remove(&(tenant, parameter));
+    }
+
     /// The dictionary of a tenant's parameter, read by `reader` when it is asked for the first time.
     ///
     /// A reader's snapshot must not be older than the last commit when the committer may add to the dictionary; so the
@@ -172,6 +177,11 @@ impl NewTexts {
         push_varint(row, raw.len() as u64);
         row.extend_from_slice(raw.as_bytes());
         Ok(number)
+    }
+
+    /// Leaves out what was added for a parameter whose rows are gone.
+    pub(crate) fn forget(&mut self, tenant: u32, parameter: u16) {
+        self.added.remove(&(tenant, parameter));
     }
 
     /// The sealed rows to be written with the batch: keys and values of the `dictionary` space.

@@ -74,6 +74,46 @@ pub(crate) fn write(values: &[(u16, Values)]) -> Vec<u8> {
     out
 }
 
+/// A member record with the values of `parameter` as `values` (a record too) has them, and else as they were.
+pub(crate) fn patched(record: &[u8], parameter: u16, values: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(record.len() + values.len());
+    out.push(VERSION);
+    let mut last = 0;
+    let mut put = |entry: &Entry<'_>| {
+        push_varint(&mut out, u64::from(entry.parameter.saturating_sub(last)));
+        last = entry.parameter;
+        out.extend_from_slice(entry.rest);
+    };
+    let mut added = entries(values).find(|entry| entry.parameter == parameter);
+    for entry in entries(record).filter(|entry| entry.parameter != parameter) {
+        if let Some(added) = added.take_if(|added| added.parameter < entry.parameter) {
+            put(&added);
+        }
+        put(&entry);
+    }
+    if let Some(added) = added {
+        put(&added);
+    }
+    out
+}
+
+/// One parameter's part of a record: its tag and all that follows.
+struct Entry<'a> {
+    parameter: u16,
+    rest: &'a [u8],
+}
+
+fn entries(record: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+    let mut cursor = Cursor { rest: Header::new(record).0, parameter: 0 };
+    std::iter::from_fn(move || {
+        let mut after = cursor.rest;
+        take_varint(&mut after)?;
+        let (parameter, ..) = cursor.entry()?;
+        let length = after.len().checked_sub(cursor.rest.len())?;
+        Some(Entry { parameter, rest: after.get(..length)? })
+    })
+}
+
 /// A member record, to be read. Bytes that are not a record read as "no values".
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header<'a>(&'a [u8]);
@@ -234,6 +274,23 @@ mod tests {
         assert_eq!(header.references(302).collect::<Vec<_>>(), [(2, 8), (3, 9)]);
         assert_eq!(header.all_references().collect::<Vec<_>>(), [(302, 2, 8), (302, 3, 9), (400, 2, 10)]);
         assert_eq!(header.dates(300).count(), 0);
+    }
+
+    #[test]
+    fn a_record_is_patched_in_one_place() {
+        let all = [
+            (3, Values::Present),
+            (300, Values::Texts(vec![1, 70_000])),
+            (0x8001, Values::References(vec![(2, 8)])),
+            (0x8007, Values::Dates(vec![(5, 6)])),
+        ];
+        let whole = write(&all);
+        for (parameter, _) in &all {
+            let rest: Vec<_> = all.iter().filter(|entry| entry.0 != *parameter).cloned().collect();
+            assert_eq!(patched(&whole, *parameter, &[]), write(&rest));
+            assert_eq!(patched(&write(&rest), *parameter, &whole), whole);
+        }
+        assert_eq!(patched(&whole, 9, &whole), whole);
     }
 
     #[test]

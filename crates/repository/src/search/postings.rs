@@ -100,6 +100,60 @@ impl Postings {
         Ok(())
     }
 
+    /// Puts rows of one parameter alone for `change.new` into the batch, or takes away those for `change.old`; both hold no terms of
+    /// another. The member record is changed accordingly. No other change of the resource may be in the batch.
+    ///
+    /// # Errors
+    /// As [`Self::replace`].
+    pub(crate) fn patch(
+        &mut self,
+        engine: &dyn Reader,
+        batch: &mut Batch,
+        change: &TermChange<'_>,
+        parameter: u16,
+        number_of: &mut dyn FnMut(u16, &str) -> Result<u64, SearchError>,
+    ) -> Result<(), SearchError> {
+        let Some(side) = change.new.or(change.old) else { return Ok(()) };
+        let rows = self.rows(engine, change, side, number_of)?;
+        let mut values = None;
+        for row in &rows.rows {
+            if row.space == layout::MEMBER {
+                values = Some(rows.part(&row.value));
+                continue;
+            }
+            let at =
+                rows.part(&row.key).get(parameter_place(row.space)..).and_then(|rest| rest.first_chunk());
+            if at.map(|at| u16::from_be_bytes(*at)) != Some(parameter) {
+                continue;
+            }
+            if change.new.is_some() { rows.put(row, batch) } else { rows.delete(row, batch) }
+        }
+        let key = layout::member_key(change.tenant, change.type_code, change.number);
+        let Some(record) = engine.get(layout::MEMBER, &key)? else { return Ok(()) };
+        let values = values.filter(|_| change.new.is_some()).unwrap_or_default();
+        batch.put(layout::MEMBER, key, header::patched(&record, parameter, values));
+        Ok(())
+    }
+
+    /// Takes away the texts of a parameter that has no rows any more.
+    ///
+    /// # Errors
+    /// From the engine.
+    pub(crate) fn forget_texts(
+        &mut self,
+        engine: &dyn Reader,
+        batch: &mut Batch,
+        (tenant, parameter): (u32, u16),
+    ) -> Result<(), SearchError> {
+        let prefix = layout::Key::new(tenant).u16(parameter).into_vec();
+        for row in super::scan_prefix(engine, layout::DICTIONARY, &prefix) {
+            batch.delete(layout::DICTIONARY, row?.0.to_vec());
+        }
+        self.new_texts.forget(tenant, parameter);
+        self.dictionaries.forget_parameter(tenant, parameter);
+        Ok(())
+    }
+
     /// Puts new texts and changed counts into `batch`; to be called once for each batch, after all its changes.
     ///
     /// # Errors
@@ -174,6 +228,12 @@ impl Postings {
         rows.member(&header::write(&values.finish()));
         Ok(rows)
     }
+}
+
+/// Where the parameter stands in a key.
+fn parameter_place(space: Space) -> usize {
+    let before = if space == layout::COMPARTMENT { 8 } else { 0 };
+    layout::PREFIX_BYTES + before + 2
 }
 
 /// The values of a member record, gathered in any order.

@@ -110,6 +110,36 @@ impl Terms {
         terms.references.dedup();
         terms
     }
+
+    /// These terms and others of the same resource.
+    pub(crate) fn and(mut self, others: Self) -> Self {
+        let Self { type_code: _, present, fixed, dates, numbers, texts, references } = others;
+        join(&mut self.present, present);
+        join(&mut self.fixed, fixed);
+        join(&mut self.dates, dates);
+        join(&mut self.numbers, numbers);
+        join(&mut self.texts, texts);
+        join(&mut self.references, references);
+        self
+    }
+
+    /// These terms but for those of some parameters.
+    pub(crate) fn without(mut self, parameters: &[u16]) -> Self {
+        let Self { type_code: _, present, fixed, dates, numbers, texts, references } = &mut self;
+        present.retain(|parameter| !parameters.contains(parameter));
+        fixed.retain(|fixed| !parameters.contains(&fixed.parameter));
+        dates.retain(|(parameter, ..)| !parameters.contains(parameter));
+        numbers.retain(|(parameter, _)| !parameters.contains(parameter));
+        texts.retain(|(parameter, ..)| !parameters.contains(parameter));
+        references.retain(|(parameter, _)| !parameters.contains(parameter));
+        self
+    }
+}
+
+fn join<T: Ord>(list: &mut Vec<T>, more: Vec<T>) {
+    list.extend(more);
+    list.sort_unstable();
+    list.dedup();
 }
 
 /// Tokens whose hashes are kept while one resource is coded: `code` and `combo-code` see the same ones.

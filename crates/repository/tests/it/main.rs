@@ -19,6 +19,7 @@ mod everything;
 mod fixture;
 mod history;
 mod interactions;
+mod parameters;
 mod races;
 mod rebuild;
 mod subscriptions;
