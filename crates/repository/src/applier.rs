@@ -134,7 +134,7 @@ impl Applier {
         prepared: &Prepared,
         mode: Mode,
     ) -> Result<()> {
-        let Prepared { step, items } = prepared;
+        let Prepared { step, items, .. } = prepared;
         let parameters = view.parameters()?;
         let Some(own) = parameters.numbered(step.parameter) else { return Err(corrupt(Malformed)) };
         let mut done = 0;

@@ -22,7 +22,8 @@ use crate::layout;
 use crate::parameters::At;
 use crate::prepare::{Answer, Content, Done, Draft, Transaction};
 use crate::queue::Waiting;
-use crate::record::{Operation, PatientKey, Record, Step};
+use crate::record::{Operation, PatientKey, Record};
+use crate::reindex::Prepared;
 use crate::replay;
 use crate::store::Inner;
 use crate::types::Effect;
@@ -161,7 +162,7 @@ impl Committer {
         let view = self.inner.core.view(transaction.view.tenant)?;
         let position = transaction.position;
         if let Some(prepared) = &transaction.step {
-            return self.check_step(&view, &prepared.step);
+            return check_step(&view, prepared);
         }
         if !view.parameters()?.is_like(transaction.view.parameters()?) {
             transaction.drafts.iter_mut().try_for_each(|draft| draft.reindex(&view))?;
@@ -195,13 +196,6 @@ impl Committer {
             return Err(seen());
         }
         Ok(())
-    }
-
-    /// Whether a step of reindexing is still the next one of its parameter.
-    fn check_step(&self, view: &View, step: &Step) -> Result<()> {
-        let own = view.parameters()?.numbered(step.parameter);
-        let at = own.and_then(|own| own.entry.at());
-        if at == Some(At { type_code: step.type_code, number: step.from }) { Ok(()) } else { Err(stale()) }
     }
 
     fn changed_since(&self, tenant: u32, type_code: u16, position: u64) -> bool {
@@ -408,6 +402,14 @@ impl Committer {
         self.inner.poison();
         refuse(run, &unavailable());
     }
+}
+
+/// Whether a step of reindexing is still the next one of its parameter, for the same reason.
+fn check_step(view: &View, prepared: &Prepared) -> Result<()> {
+    let step = &prepared.step;
+    let own = view.parameters()?.numbered(step.parameter).filter(|own| own.entry.since == prepared.since);
+    let at = own.and_then(|own| own.entry.at());
+    if at == Some(At { type_code: step.type_code, number: step.from }) { Ok(()) } else { Err(stale()) }
 }
 
 fn stale() -> Error {

@@ -50,6 +50,8 @@ pub(crate) struct Item {
 /// A step that is prepared.
 pub(crate) struct Prepared {
     pub(crate) step: Step,
+    /// The record that registered or retired the parameter, as it was when the step was prepared.
+    pub(crate) since: u64,
     pub(crate) items: Vec<Item>,
 }
 
@@ -58,6 +60,7 @@ pub(crate) struct Prepared {
 /// `until` is where the step ends; with `max` it may end before.
 pub(crate) fn gather(view: &View, own: &Own, step: Step, max: Option<(usize, usize)>) -> Result<Prepared> {
     let Step { type_code, from, .. } = step;
+    let since = own.entry.since;
     let start = layout::current_key(view.tenant, type_code, from);
     let end = match step.until {
         u64::MAX => layout::prefix_end(layout::Key::new(view.tenant).u16(type_code).as_slice()),
@@ -69,10 +72,10 @@ pub(crate) fn gather(view: &View, own: &Own, step: Step, max: Option<(usize, usi
         let (key, value) = row.map_err(engine)?;
         let number = layout::number_at_end(&key).ok_or_else(|| corrupt("a key is too short"))?;
         if max.is_some_and(|(resources, rows)| items.len() >= resources || at >= rows) {
-            return Ok(Prepared { step: Step { until: number, ..step }, items });
+            return Ok(Prepared { step: Step { until: number, ..step }, since, items });
         }
         let row = Row::read(&value).map_err(corrupt)?;
-        if row.deleted || row.seq > own.entry.since {
+        if row.deleted || row.seq > since {
             continue;
         }
         let body = match view.body(type_code, number, &row) {
@@ -88,7 +91,7 @@ pub(crate) fn gather(view: &View, own: &Own, step: Step, max: Option<(usize, usi
             patients: fhir::search::patient_compartment(&value),
         });
     }
-    Ok(Prepared { step, items })
+    Ok(Prepared { step, since, items })
 }
 
 /// Wakes the thread, and ends it.
