@@ -38,7 +38,7 @@ pub use code_system::{
     CodeSystem, Concept, Content, Designation, Property, PropertyDefinition, PropertyValue,
 };
 pub use concept_map::{ConceptMap, Dependency, Equivalence};
-pub use core::core;
+pub use core::{core, core_code_systems};
 pub use error::{TerminologyError, Unreadable};
 pub use expand::{Expansion, ExpansionOptions, Member};
 pub use library::{Loaded, compare_versions};

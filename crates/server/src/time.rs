@@ -20,6 +20,12 @@ pub(crate) fn parse_http_date(text: &str) -> Option<i64> {
     parser.parse_timestamp(text.trim()).ok().map(Timestamp::as_millisecond)
 }
 
+/// The time now as a FHIR instant in UTC with milliseconds.
+#[must_use]
+pub(crate) fn instant_now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

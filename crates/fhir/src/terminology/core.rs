@@ -20,6 +20,13 @@ pub fn core() -> &'static dyn Library {
     &*CORE
 }
 
+/// The code systems of R4 whose codes are here: address and version, sorted.
+pub fn core_code_systems() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    let mut systems: Vec<_> = CORE.code_systems.iter().map(|(url, line)| (*url, line.version)).collect();
+    systems.sort_unstable();
+    systems.into_iter()
+}
+
 struct Core {
     code_systems: HashMap<&'static str, Line<CodeSystem>>,
     value_sets: HashMap<&'static str, Line<ValueSet>>,

@@ -14,7 +14,7 @@ const REGEX_BYTES_MAX: usize = 1 << 20;
 const PATTERN_BYTES_MAX: usize = 4096;
 
 /// One filter: property, operator and value as written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Filter {
     property: String,
     op: Option<Op>,

@@ -197,6 +197,9 @@ impl<'t, 'l> Evaluation<'t, 'l> {
 
     /// Whether a part's own system, list and filters let the code through.
     fn system_contains(&self, part: &Include, system: &str, code: &str) -> Result<bool, TerminologyError> {
+        if part.is_whole {
+            return Ok(true);
+        }
         let version = part.version.as_deref();
         if let Some(concepts) = &part.concepts {
             self.spend(concepts.len() / 64)?;

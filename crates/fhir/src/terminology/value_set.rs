@@ -27,8 +27,10 @@ pub struct ValueSet {
 }
 
 /// One `include` or `exclude`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Include {
+    /// Whether any code of the system counts, known or not.
+    pub(super) is_whole: bool,
     pub(super) system: Option<String>,
     pub(super) version: Option<String>,
     pub(super) concepts: Option<Vec<Listed>>,
@@ -156,6 +158,38 @@ impl ValueSet {
         systems.into_iter()
     }
 
+    /// The value set without the codes of `excluded` systems (`url` or `url|version`); `None` if that changes nothing.
+    #[must_use]
+    pub fn without_systems(&self, excluded: &[String]) -> Option<Self> {
+        if excluded.is_empty() {
+            return None;
+        }
+        let out = |system: &str| excluded.iter().any(|one| split_canonical(one, None).0 == system);
+        let mut excludes = self.excludes.clone();
+        excludes.extend(excluded.iter().map(|system| Include {
+            system: Some(split_canonical(system, None).0.to_owned()),
+            is_whole: true,
+            ..Include::default()
+        }));
+        let mut includes = self.includes.clone();
+        includes.retain(|part| !part.system.as_deref().is_some_and(out));
+        let listed = self.listed.clone().map(|mut listed| {
+            listed.retain(|code| !out(&code.system));
+            listed
+        });
+        Some(Self {
+            url: self.url.clone(),
+            version: self.version.clone(),
+            header: self.header.clone(),
+            includes,
+            excludes,
+            takes_inactive: self.takes_inactive,
+            has_compose: self.has_compose,
+            listed,
+            contained: self.contained.clone(),
+        })
+    }
+
     /// The value set `#id` that the resource contains.
     pub(super) fn contained(&self, reference: &str) -> Option<Arc<ValueSet>> {
         let id = reference.strip_prefix('#')?;
@@ -209,6 +243,7 @@ impl Include {
         Self {
             concepts: concepts.map(|concepts| concepts.iter().filter_map(concept).collect()),
             filters: items(part, "filter").iter().map(Filter::read).collect(),
+            is_whole: false,
             value_sets: items(part, "valueSet").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             system,
             version,

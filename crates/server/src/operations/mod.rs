@@ -6,10 +6,16 @@
 mod diff;
 mod document;
 mod everything;
+mod expand;
 mod graphql;
 mod lastn;
+mod lookup;
 mod meta;
 pub(crate) mod parameters;
+mod subsumes;
+mod terminology;
+mod translate;
+mod validate_code;
 
 use std::sync::Arc;
 
@@ -120,11 +126,70 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         type_level: true,
         affects_state: false,
     },
+    Operation {
+        name: "expand",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
+        system: false,
+        types: &["ValueSet"],
+        instance: true,
+        type_level: true,
+        affects_state: false,
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code",
+        system: false,
+        types: &["ValueSet"],
+        instance: true,
+        type_level: true,
+        affects_state: false,
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code",
+        system: false,
+        types: &["CodeSystem"],
+        instance: true,
+        type_level: true,
+        affects_state: false,
+    },
+    Operation {
+        name: "lookup",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup",
+        system: false,
+        types: &["CodeSystem"],
+        instance: false,
+        type_level: true,
+        affects_state: false,
+    },
+    Operation {
+        name: "subsumes",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes",
+        system: false,
+        types: &["CodeSystem"],
+        instance: true,
+        type_level: true,
+        affects_state: false,
+    },
+    Operation {
+        name: "translate",
+        definition: "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate",
+        system: false,
+        types: &["ConceptMap"],
+        instance: true,
+        type_level: true,
+        affects_state: false,
+    },
 ];
 
 /// The routes of all operations.
 pub(crate) fn routes() -> Router<Arc<Edge>> {
     Router::new()
+        .merge(terminology::routes::<expand::Expand>())
+        .merge(terminology::routes::<validate_code::ValidateCode>())
+        .merge(terminology::routes::<lookup::Lookup>())
+        .merge(terminology::routes::<subsumes::Subsumes>())
+        .merge(terminology::routes::<translate::Translate>())
         .merge(diff::routes())
         .merge(document::routes())
         .merge(lastn::routes())

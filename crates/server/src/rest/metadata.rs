@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::form::Pairs;
 use super::negotiate::Wishes;
+use super::terminology;
 use super::write::PATCH;
 use crate::edge::Edge;
 use crate::operations::{OPERATIONS, Operation};
@@ -38,8 +39,15 @@ pub(crate) async fn metadata(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
-    let body = statement(&edge.base(&headers)).to_vec();
+    let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
+    let wishes = Wishes::read(&headers, &pairs)?;
+    let base = edge.base(&headers);
+    let body = match pairs.last("mode") {
+        None | Some("full" | "normative") => statement(&base),
+        Some("terminology") => terminology::statement(&base, DATE),
+        Some(_) => return Err(Refusal::invalid("`mode` is `full`, `normative` or `terminology`")),
+    };
+    let body = body.to_vec();
     Ok(reply::json(StatusCode::OK, wishes.shape(body)))
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod negotiate;
 pub(crate) mod page;
 mod read;
 mod search;
+mod terminology;
 mod write;
 
 use std::sync::Arc;

@@ -24,5 +24,6 @@ mod reference;
 mod refusals;
 mod rest;
 mod stop;
+mod terminology;
 mod tokens;
 mod xml;

@@ -56,16 +56,10 @@ impl Member {
 }
 
 impl Expansion {
-    /// The `ValueSet` resource of an answer: `value_set`'s header with this expansion. `identifier` (a `urn:uuid:`) and
-    /// `timestamp` come from the caller, as does everything that is not the same each time.
+    /// The `ValueSet` resource of an answer: `value_set`'s header with this expansion. `timestamp` (an
+    /// instant) comes from the caller.
     #[must_use]
-    pub fn to_value(
-        &self,
-        value_set: &ValueSet,
-        options: &ExpansionOptions,
-        identifier: &str,
-        timestamp: &str,
-    ) -> Value {
+    pub fn to_value(&self, value_set: &ValueSet, options: &ExpansionOptions, timestamp: &str) -> Value {
         let mut parameters = Vec::new();
         let mut parameter = |name: &str, key: &'static str, value: Value| {
             let mut object = Object::new();
@@ -97,7 +91,7 @@ impl Expansion {
             parameter("fragment", "valueUri", system.as_str().into());
         }
         let mut expansion = json_object! {
-            "identifier": identifier, "timestamp": timestamp, "total": self.total, "offset": self.offset,
+            "timestamp": timestamp, "total": self.total, "offset": self.offset,
         };
         let contains: Vec<Value> = self.members.iter().map(Member::to_value).collect();
         if let Some(expansion) = expansion.as_object_mut() {
