@@ -3,6 +3,7 @@
 mod apply;
 mod bundle;
 mod document;
+mod erase;
 mod everything;
 mod history;
 mod lastn;
@@ -15,6 +16,7 @@ mod write;
 pub use apply::{CHANGES_MAX, Standing, WorkOut};
 pub use bundle::BUNDLE_ENTRIES_MAX;
 pub use document::Document;
+pub use erase::Erased;
 pub use everything::{EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX, EverythingOptions};
 pub use notify::{Found, Told};
 

@@ -54,7 +54,7 @@ mod view;
 
 pub use access::{
     Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, Document, EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX,
-    EverythingOptions, Found as SubscriptionEvents, Standing, Told, WorkOut,
+    Erased, EverythingOptions, Found as SubscriptionEvents, Standing, Told, WorkOut,
 };
 pub use dangling::{Dangling, dangling};
 pub use error::{Error, ErrorKind, Result};

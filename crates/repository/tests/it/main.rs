@@ -15,6 +15,7 @@ mod bundles;
 mod conditional;
 mod corpus;
 mod crash;
+mod erase;
 mod everything;
 mod fixture;
 mod history;

@@ -224,3 +224,22 @@ fn the_newest_observations_of_each_kind_are_found() {
     client.get("/fhir/Patient/$lastn?name=a").refused(404);
     server.stop();
 }
+
+#[test]
+fn a_purged_patient_is_gone_with_a_proof() {
+    let folder = Folder::new();
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let patient = object([("resourceType", Value::from("Patient")), ("id", Value::from("p"))]);
+    client.put("/fhir/Patient/p", &patient).ok();
+    let proof = client.call("POST", "/fhir/Patient/p/$purge", &[], &[]).ok();
+    assert_eq!(proof.get("parameter").unwrap().at(0).unwrap().get("valueBoolean"), Some(&Value::from(true)));
+    client.get("/fhir/Patient/p").refused(410);
+    client.get("/fhir/Patient/p/_history/1").refused(410);
+    assert_eq!(client.call("POST", "/fhir/Patient/p/$erase", &[], &[]).status, 200);
+    client.call("POST", "/fhir/Patient/none/$purge", &[], &[]).refused(404);
+    client.call("POST", "/fhir/Observation/o/$purge", &[], &[]).refused(404);
+    client.get("/fhir/Patient/p/$purge").refused(405);
+    server.stop();
+}
