@@ -6,6 +6,7 @@
 
 mod machine;
 mod process;
+mod record;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -25,9 +26,10 @@ const USAGE: &str = "usage: cargo xtask bench [OPTIONS]
   --seed N             its seed (7)
   --import-clients N   connections that import (4)
   --import-seconds-max N   when the import stops, finished or not (120)
-  --rows A,B,...       import, read, search, create, mllp, parse, fhirpath, start (all)
+  --rows A,B,...       import, read, search, operations, create, mllp, parse, fhirpath, start (all)
   --format table|json  json also writes target/bench/bench.json
   --cpus LIST          processors for server and client together, as `taskset -c` takes them
+  --record             also write the table to benches/results/DATE-COMMIT-MACHINE.md; the tree must be as committed
   --keep               leave the data folder where it is, and say where
 ";
 
@@ -47,6 +49,7 @@ struct Options {
     rows: Vec<String>,
     json: bool,
     keep: bool,
+    record: bool,
     cpus: Option<String>,
 }
 
@@ -60,6 +63,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         return Ok(());
     }
     let options = read(arguments)?;
+    if options.record {
+        record::check(&root())?;
+    }
     let folder = std::env::temp_dir().join(format!("ward-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| format!("no temporary folder: {error}"))?;
     let report = build().and_then(|programs| measure(&options, &programs, &folder));
@@ -69,6 +75,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         let _ = std::fs::remove_dir_all(&folder); // a leftover in the temporary folder harms nothing
     }
     let report = report?;
+    if options.record {
+        let place = record::write(&root(), &report, arguments)?;
+        eprintln!("recorded in {}", place.display());
+    }
     if options.json {
         let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
         let place = root().join("target").join("bench");
@@ -86,13 +96,21 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 }
 
 fn read(arguments: &[String]) -> Result<Options, String> {
-    let mut options = Options { client: Vec::new(), rows: Vec::new(), json: false, keep: false, cpus: None };
+    let mut options =
+        Options { client: Vec::new(), rows: Vec::new(), json: false, keep: false, record: false, cpus: None };
     let mut patients = false;
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
-        if word == "--keep" {
-            options.keep = true;
-            continue;
+        match word.as_str() {
+            "--keep" => {
+                options.keep = true;
+                continue;
+            }
+            "--record" => {
+                options.record = true;
+                continue;
+            }
+            _ => {}
         }
         let value = words.next().ok_or_else(|| format!("`{word}` needs a value\n{USAGE}"))?;
         match word.as_str() {
@@ -161,7 +179,7 @@ fn measure(options: &Options, programs: &Programs, folder: &Path) -> Result<Valu
     let everything = options.rows.is_empty();
     if everything || !rows.is_empty() {
         let rows = if everything {
-            "import,read,search,create,mllp,parse,fhirpath".to_owned()
+            "import,read,search,operations,create,mllp,parse,fhirpath".to_owned()
         } else {
             rows.join(",")
         };

@@ -3,7 +3,10 @@
 use fhir::json::{Object, Value};
 use mapping::hl7v2::MapError;
 use mapping::{Intent, Resolution};
-use repository::{Access, Applied, Change, Effect, Error, ErrorKind, Expected, Source, Standing, Written};
+use repository::{
+    Access, Applied, Change, Effect, Error, ErrorKind, Expected, Job, Source, Standing, Written,
+    apply_together,
+};
 use storage::archive::Digest;
 
 use crate::outcome::Outcome;
@@ -30,22 +33,41 @@ impl Origin<'_> {
     }
 }
 
-/// Commits what a message wants: each intent joined with what is stored, all or nothing.
+/// What one message wants.
+pub(crate) struct Wanted<'a> {
+    pub(crate) access: Access,
+    pub(crate) intents: Vec<Intent>,
+    pub(crate) origin: Origin<'a>,
+}
+
+/// Commits what messages want: each intent joined with what is stored, each message all or nothing.
 ///
 /// What was looked at is a precondition of the commit: if another writer was faster, it is looked at again.
-pub(crate) fn intents(access: &Access, intents: &[Intent], origin: Origin<'_>) -> Result<Outcome, Stop> {
-    let target = |intent: &Intent| {
-        let (resource_type, id) = intent.key();
-        (resource_type.into(), id.into())
+pub(crate) fn intents(wanted: Vec<Wanted<'_>>) -> Vec<Result<Outcome, Stop>> {
+    let job = |wanted: Wanted<'_>| {
+        let Wanted { access, intents, origin } = wanted;
+        let target = |intent: &Intent| {
+            let (resource_type, id) = intent.key();
+            (resource_type.into(), id.into())
+        };
+        let channel = origin.channel.to_owned();
+        Job {
+            access,
+            targets: intents.iter().map(target).collect(),
+            source: origin.source(),
+            work_out: Box::new(move |standing: &[Option<Standing>]| {
+                let joined = intents.iter().zip(standing);
+                Ok(joined
+                    .filter_map(|(intent, standing)| change(intent, standing.as_ref(), &channel))
+                    .collect())
+            }),
+        }
     };
-    let targets: Vec<_> = intents.iter().map(target).collect();
-    let applied = access.apply_resolving(&targets, &origin.source(), &mut |standing| {
-        let joined = intents.iter().zip(standing);
-        Ok(joined
-            .filter_map(|(intent, standing)| change(intent, standing.as_ref(), origin.channel))
-            .collect())
-    });
-    applied.map(|applied| outcome(&applied)).map_err(|error| refused(&error))
+    let applied = apply_together(wanted.into_iter().map(job).collect());
+    applied
+        .into_iter()
+        .map(|applied| applied.map(|applied| outcome(&applied)).map_err(|error| refused(&error)))
+        .collect()
 }
 
 fn change(intent: &Intent, standing: Option<&Standing>, channel: &str) -> Option<Change> {

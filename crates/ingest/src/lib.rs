@@ -17,6 +17,7 @@ mod outcome;
 mod pipeline;
 mod quarantine;
 mod run;
+mod together;
 
 pub use events::METRICS;
 pub use outcome::Outcome;

@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::events;
 use crate::pipeline::{Channel, Ingest};
+use crate::together::Together;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -41,6 +42,7 @@ pub async fn serve(
     tls: Option<Arc<rustls::ServerConfig>>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let together = Together::new(Arc::clone(&ingest), Arc::clone(&channel));
     let slots_max = channel.config.connections_max;
     let slots = Arc::new(Semaphore::new(slots_max));
     let open = Arc::new(AtomicUsize::new(0));
@@ -52,8 +54,12 @@ pub async fn serve(
         };
         let Some((stream, peer, slot)) = accepted else { continue };
         let _ = stream.set_nodelay(true);
-        let one =
-            Connection { ingest: Arc::clone(&ingest), channel: Arc::clone(&channel), stop: stop.clone() };
+        let one = Connection {
+            ingest: Arc::clone(&ingest),
+            together: Arc::clone(&together),
+            channel: Arc::clone(&channel),
+            stop: stop.clone(),
+        };
         let (acceptor, open) = (acceptor.clone(), Arc::clone(&open));
         tokio::spawn(async move {
             let _slot = slot;
@@ -92,6 +98,7 @@ async fn accept(
 
 struct Connection {
     ingest: Arc<Ingest>,
+    together: Arc<Together>,
     channel: Arc<Channel>,
     stop: watch::Receiver<bool>,
 }
@@ -154,10 +161,8 @@ impl Connection {
                 return true;
             }
         };
-        let (ingest, channel) = (Arc::clone(&self.ingest), Arc::clone(&self.channel));
-        let received = tokio::task::spawn_blocking(move || ingest.receive_hl7v2(&channel, &message)).await;
         // A panic stays this connection's: without an acknowledgement the sender sends the message again.
-        let Ok(received) = received else {
+        let Some(received) = self.together.receive(message).await else {
             tracing::error!(channel = %self.channel.config.name, "a message's processing panicked");
             return false;
         };

@@ -15,7 +15,7 @@ use storage::clock::Clock;
 use storage::keys::{KeyRing, TenantId, sha256};
 
 use crate::answer::Answers;
-use crate::commit::{self, Origin};
+use crate::commit::{self, Origin, Wanted};
 use crate::config::{ChannelConfig, ConfigError};
 use crate::events;
 use crate::outcome::Outcome;
@@ -145,27 +145,60 @@ impl Ingest {
         self.receive_as(channel, bytes, None)
     }
 
-    /// With `replay`, a message that was committed before is done again, once for each name of a replay.
     fn receive_as(&self, channel: &Channel, bytes: &[u8], replay: Option<&str>) -> Received {
+        // One message has one answer: the other arm is never taken.
+        let none = || Received { outcome: Outcome::failed("the message was not taken"), answers: Vec::new() };
+        self.receive_all(channel, &[bytes], replay).pop().unwrap_or_else(none)
+    }
+
+    /// Takes HL7 v2 messages that came on several connections. Each goes its own way, as in [`Self::receive_hl7v2`]; what
+    /// waits for the disk is done for all of them at once.
+    pub fn receive_hl7v2_together(&self, channel: &Channel, messages: &[&[u8]]) -> Vec<Received> {
+        self.receive_all(channel, messages, None)
+    }
+
+    /// With `replay`, a message that was committed before is done again, once for each name of a replay.
+    fn receive_all(&self, channel: &Channel, messages: &[&[u8]], replay: Option<&str>) -> Vec<Received> {
         let started = Instant::now();
-        let parsed = hl7v2::parse(bytes, &channel.options);
-        let (message, outcome) = match parsed {
-            Ok(parsed) => {
-                let outcome = self.keep(channel, bytes, |digest| {
-                    one_alone(&parsed.message)?;
-                    self.commit_hl7v2(channel, &parsed.message, digest, replay)
-                });
-                (Some(parsed.message), outcome)
+        let parsed: Vec<_> = messages.iter().map(|bytes| hl7v2::parse(bytes, &channel.options)).collect();
+        let archived = self.archive_all(channel, messages);
+        let mut results: Vec<Option<Result<Outcome, Stop>>> = messages.iter().map(|_| None).collect();
+        let (mut wanted, mut places) = (Vec::new(), Vec::new());
+        for (place, (parsed, archived)) in parsed.iter().zip(&archived).enumerate() {
+            let Ok(digest) = archived else { continue };
+            let mapped = match parsed {
+                Ok(parsed) => one_alone(&parsed.message)
+                    .and_then(|()| self.wanted(channel, &parsed.message, digest, replay)),
+                Err(error) => Err(Stop::Aside(Reason { cause: Cause::Unreadable, text: error.to_string() })),
+            };
+            match mapped {
+                Ok(one) => {
+                    wanted.push(one);
+                    places.push(place);
+                }
+                Err(stop) => set(&mut results, place, Err(stop)),
             }
-            Err(error) => {
-                let reason = Reason { cause: Cause::Unreadable, text: error.to_string() };
-                let outcome = self.keep(channel, bytes, |_| Err(Stop::Aside(reason)));
-                (hl7v2::parse_header(bytes, &channel.options), outcome)
-            }
-        };
-        let answers = self.answers.to(message.as_ref(), &outcome, self.clock.now_ms());
-        events::received(&channel.config.name, &outcome, bytes.len(), started.elapsed());
-        Received { outcome, answers }
+        }
+        for (place, result) in places.into_iter().zip(commit::intents(wanted)) {
+            set(&mut results, place, result);
+        }
+        let mut received = Vec::with_capacity(messages.len());
+        let each = messages.iter().zip(parsed).zip(archived).zip(results);
+        for (((bytes, parsed), archived), result) in each {
+            let outcome = match (archived, result) {
+                (Ok(digest), Some(result)) => self.conclude(channel, &digest, result),
+                (Err(outcome), _) => outcome,
+                (Ok(_), None) => Outcome::failed("the message was not taken"),
+            };
+            let message = match parsed {
+                Ok(parsed) => Some(parsed.message),
+                Err(_) => hl7v2::parse_header(bytes, &channel.options),
+            };
+            let answers = self.answers.to(message.as_ref(), &outcome, self.clock.now_ms());
+            events::received(&channel.config.name, &outcome, bytes.len(), started.elapsed());
+            received.push(Received { outcome, answers });
+        }
+        received
     }
 
     /// Takes one FHIR resource or Bundle as JSON.
@@ -260,18 +293,38 @@ impl Ingest {
         bytes: &[u8],
         commit: impl FnOnce(&Digest) -> Result<Outcome, Stop>,
     ) -> Outcome {
-        if bytes.len() > channel.config.message_bytes_max {
-            return too_long(channel);
+        match self.archive_all(channel, &[bytes]).pop() {
+            Some(Ok(digest)) => self.conclude(channel, &digest, commit(&digest)),
+            Some(Err(outcome)) => outcome,
+            None => Outcome::failed("the message was not taken"),
         }
-        let digest = match self.archive.put_noted(bytes, channel.config.name.as_bytes()) {
-            Ok(digest) => digest,
-            Err(error) => {
-                tracing::error!(channel = %channel.config.name, error = %error, "a message could not be archived");
-                return Outcome::failed("the message could not be kept; send it again later");
+    }
+
+    /// Archives messages, durable on return; what is not archived has its outcome.
+    fn archive_all(&self, channel: &Channel, messages: &[&[u8]]) -> Vec<Result<Digest, Outcome>> {
+        let limit = channel.config.message_bytes_max;
+        let fitting: Vec<&[u8]> = messages.iter().copied().filter(|bytes| bytes.len() <= limit).collect();
+        let mut archived = self.archive.put_each_noted(&fitting, channel.config.name.as_bytes()).into_iter();
+        let outcome = |bytes: &&[u8]| {
+            if bytes.len() > limit {
+                return Err(too_long(channel));
+            }
+            match archived.next() {
+                Some(Ok(digest)) => Ok(digest),
+                Some(Err(error)) => {
+                    tracing::error!(channel = %channel.config.name, error = %error, "a message could not be archived");
+                    Err(Outcome::failed("the message could not be kept; send it again later"))
+                }
+                None => Err(Outcome::failed("the message was not taken")),
             }
         };
+        messages.iter().map(outcome).collect()
+    }
+
+    /// What became of an archived message; what could not be committed is put aside.
+    fn conclude(&self, channel: &Channel, digest: &Digest, result: Result<Outcome, Stop>) -> Outcome {
         let name = digest.to_string();
-        let kept = match commit(&digest) {
+        let kept = match result {
             Ok(outcome) => self.quarantine.remove(&channel.config.name, &name).map(|()| outcome),
             Err(Stop::Aside(reason)) => self.put_aside(channel, name, reason),
             Err(Stop::Later(text)) => Ok(Outcome::failed(text)),
@@ -298,18 +351,20 @@ impl Ingest {
         Ok(Outcome::Quarantined(reason))
     }
 
-    fn commit_hl7v2(
+    /// What a message says should be in the store.
+    fn wanted<'a>(
         &self,
-        channel: &Channel,
+        channel: &'a Channel,
         message: &Message,
-        digest: &Digest,
+        digest: &'a Digest,
         replay: Option<&str>,
-    ) -> Result<Outcome, Stop> {
+    ) -> Result<Wanted<'a>, Stop> {
         let mapped = mapping::hl7v2::map(message, &channel.source)
             .map_err(|error| Stop::Aside(commit::unmapped(&error)))?;
         let identity = identity(&mapped.identity, digest, replay);
         let origin = Origin { identity, digest, channel: &channel.config.name };
-        commit::intents(&self.access(channel, &mapped.identity.control_id), &mapped.intents, origin)
+        let access = self.access(channel, &mapped.identity.control_id);
+        Ok(Wanted { access, intents: mapped.intents, origin })
     }
 
     fn commit_fhir(&self, channel: &Channel, bytes: &[u8], digest: &Digest) -> Result<Outcome, Stop> {
@@ -345,6 +400,12 @@ impl Ingest {
     #[must_use]
     pub fn ring(&self) -> &Arc<KeyRing> {
         &self.ring
+    }
+}
+
+fn set<T>(list: &mut [Option<T>], place: usize, value: T) {
+    if let Some(slot) = list.get_mut(place) {
+        *slot = Some(value);
     }
 }
 

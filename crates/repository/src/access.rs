@@ -13,7 +13,7 @@ mod notify;
 mod terminology;
 mod write;
 
-pub use apply::{CHANGES_MAX, Standing, WorkOut};
+pub use apply::{CHANGES_MAX, Job, Standing, WorkOut, apply_together};
 pub use bundle::BUNDLE_ENTRIES_MAX;
 pub use document::Document;
 pub use erase::Erased;
@@ -21,6 +21,7 @@ pub use everything::{EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX, EverythingO
 pub use notify::{Found, Told};
 
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use compact_str::CompactString;
 use fhir::json::Value;
@@ -32,7 +33,7 @@ use crate::error::{Error, ErrorKind, Result, Signal};
 use crate::finding;
 use crate::gate::{self, Caller, Reach, Shown};
 use crate::layout;
-use crate::prepare::{Content, Done, Draft, Guard, Need, Transaction, prepare};
+use crate::prepare::{Answer, Content, Done, Draft, Guard, Need, Transaction, prepare};
 use crate::record::Origin;
 use crate::reindex::Reindexing;
 use crate::row::Row;
@@ -237,19 +238,7 @@ impl Access {
         view.versioned(code, number, &row)
     }
 
-    /// Hands a transaction to the committer and waits.
-    fn submit(
-        &self,
-        view: View,
-        position: u64,
-        drafts: Vec<Draft>,
-        guards: Vec<Guard>,
-        origin: Origin,
-    ) -> Result<Vec<Done>> {
-        self.submit_needing(view, position, drafts, (guards, Vec::new()), origin)
-    }
-
-    /// As [`Self::submit`], for references that must lead somewhere.
+    /// Hands a transaction to the committer and waits. Its needs are the resources that must still be there at the commit.
     fn submit_needing(
         &self,
         view: View,
@@ -258,21 +247,35 @@ impl Access {
         (guards, needs): (Vec<Guard>, Vec<Need>),
         origin: Origin,
     ) -> Result<Vec<Done>> {
+        let transaction = self.ready(view, position, drafts, (guards, needs), origin);
+        let answers = self.hand_over(vec![transaction])?;
+        answers.into_iter().next().map_or_else(|| Err(committer_gone()), |answer| wait_for(&answer))
+    }
+
+    /// A transaction of this caller, ready for the committer.
+    fn ready(
+        &self,
+        view: View,
+        position: u64,
+        drafts: Vec<Draft>,
+        (guards, needs): (Vec<Guard>, Vec<Need>),
+        mut origin: Origin,
+    ) -> Transaction {
+        if origin.grant.is_empty() && drafts.iter().any(subscriptions::is_written) {
+            origin.grant = subscriptions::grant(&self.caller);
+        }
+        Transaction { view, position, origin, drafts, guards, needs, step: None }
+    }
+
+    /// Hands transactions to the committer, in this order and next to each other; gives where each one's answer will come.
+    fn hand_over(&self, transactions: Vec<Transaction>) -> Result<Vec<Receiver<Answer>>> {
         if self.inner.is_poisoned() {
             return Err(Error::new(
                 ErrorKind::Unavailable,
                 "the store refuses writes after a failed one; it has to be restarted",
             ));
         }
-        let mut origin = origin;
-        if origin.grant.is_empty() && drafts.iter().any(subscriptions::is_written) {
-            origin.grant = subscriptions::grant(&self.caller);
-        }
-        let transaction = Transaction { view, position, origin, drafts, guards, needs, step: None };
-        let answer = self.inner.queue.push(transaction)?;
-        answer
-            .recv()
-            .unwrap_or_else(|_| Err(Error::internal(ErrorKind::Unavailable, "the committer is gone")))
+        self.inner.queue.push_all(transactions)
     }
 
     /// Prepares and submits again while other writers are faster.
@@ -325,6 +328,15 @@ impl Access {
     fn origin(&self) -> Origin {
         self.caller.origin()
     }
+}
+
+/// The committer's answer to one transaction.
+fn wait_for(answer: &Receiver<Answer>) -> Result<Vec<Done>> {
+    answer.recv().unwrap_or_else(|_| Err(committer_gone()))
+}
+
+fn committer_gone() -> Error {
+    Error::internal(ErrorKind::Unavailable, "the committer is gone")
 }
 
 fn query_hash(view: &View, query: &Query) -> [u8; 16] {

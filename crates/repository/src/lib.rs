@@ -56,6 +56,7 @@ pub use access::{
     Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, Document, EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX,
     Erased, EverythingOptions, Found as SubscriptionEvents, Standing, Told, WorkOut,
 };
+pub use access::{Job, apply_together};
 pub use dangling::{Dangling, dangling};
 pub use error::{Error, ErrorKind, Result};
 pub use events::METRICS;

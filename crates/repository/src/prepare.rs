@@ -42,6 +42,12 @@ pub(crate) struct Base {
     pub(crate) same: bool,
 }
 
+/// A row that was read, and its body; a deletion has none.
+pub(crate) struct Found {
+    pub(crate) row: Row,
+    pub(crate) body: Option<Body>,
+}
+
 /// One operation of a transaction.
 pub(crate) struct Draft {
     pub(crate) type_code: u16,
@@ -145,6 +151,28 @@ impl Draft {
     pub(crate) fn new(view: &View, type_code: u16, id: &str, content: Content) -> Result<Self> {
         let mut draft = Self::unread(view, type_code, id, content);
         draft.read_base(view)?;
+        Ok(draft)
+    }
+
+    /// An operation under an id of which it is known what stands there: `found`, and its content as a value, if it was
+    /// parsed already. A second change of one resource in one set is refused, so nothing is lost by taking `found` out.
+    pub(crate) fn on(
+        view: &View,
+        type_code: u16,
+        id: &str,
+        content: Content,
+        found: Option<Found>,
+        value: Option<&Value>,
+    ) -> Result<Self> {
+        let mut draft = Self::unread(view, type_code, id, content);
+        if let Some(Found { row, body }) = found {
+            let same = matches!((&draft.content, &body), (Content::Put(new), Some(old)) if new.body == *old);
+            let indexed = match value.filter(|_| !same) {
+                Some(value) => Some(index(view, type_code, value)?),
+                None => None,
+            };
+            draft.base = Some(Base { row, indexed, same });
+        }
         Ok(draft)
     }
 

@@ -292,6 +292,26 @@ impl Archive {
         Ok(batches.into_iter().map(|(digest, _)| digest).collect())
     }
 
+    /// Puts several objects in, all with the same note, with as few writes as possible; each that succeeds is durable on
+    /// return.
+    ///
+    /// # Errors
+    /// Those of [`Self::put`], for each object its own.
+    pub fn put_each_noted(&self, objects: &[&[u8]], note: &[u8]) -> Vec<Result<Digest, ArchiveError>> {
+        let submit = |bytes: &&[u8]| {
+            let digest = self.digest(bytes);
+            self.submit(digest, bytes, note).map(|batch| (digest, batch))
+        };
+        // All of them are in the queue before the first is waited for.
+        let submitted: Vec<_> = objects.iter().map(submit).collect();
+        let wait = |submitted: Result<(Digest, Option<u64>), ArchiveError>| {
+            let (digest, batch) = submitted?;
+            self.wait(digest, batch)?;
+            Ok(digest)
+        };
+        submitted.into_iter().map(wait).collect()
+    }
+
     /// The name that this content has here, whether it is here or not.
     pub fn digest(&self, bytes: &[u8]) -> Digest {
         Digest(self.names.mac(bytes))

@@ -19,4 +19,5 @@ mod listener;
 mod privacy;
 mod quarantine;
 mod repeats;
+mod together;
 mod unresolved;

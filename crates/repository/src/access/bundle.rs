@@ -1,5 +1,6 @@
 //! Batch and transaction bundles (R4 http.html#transaction).
 
+mod batch;
 mod entry;
 mod links;
 mod single;
@@ -8,7 +9,7 @@ use std::collections::HashSet;
 
 use compact_str::CompactString;
 use fhir::json::{Object, Value, object};
-use fhir::outcome::{Issue, IssueType};
+use fhir::outcome::{Issue, IssueType, Outcome};
 use protect::access::Interaction;
 
 use self::entry::{Method, Step, Target};
@@ -109,6 +110,7 @@ impl Access {
         let mut placed = Vec::with_capacity(steps.len());
         let mut taken = HashSet::new();
         let mut urls = HashSet::new();
+        let mut conditions = HashSet::new();
         for step in steps {
             let reach = self
                 .caller
@@ -117,6 +119,12 @@ impl Access {
             // Two entries of one fullUrl would make references to it mean either (R4 bdl-7).
             if step.full_url.as_deref().is_some_and(|url| !urls.insert(url)) {
                 return Err(entry_issue(step.index, "two entries of the transaction have one fullUrl"));
+            }
+            // The second would find what the first makes; which of the two contents is meant, nobody knows.
+            let condition = step.if_none_exist.as_deref().map(|query| (&step.resource_type, query));
+            if condition.is_some_and(|condition| !conditions.insert(condition)) {
+                let text = "two entries of the transaction create on one condition (`ifNoneExist`): send it once, and refer to it by its fullUrl";
+                return Err(entry_issue(step.index, text));
             }
             let one = self.place(&view, step, &mut guards).map_err(|error| error.within(step.index))?;
             let writes = !matches!(one.plan, Plan::Get | Plan::Nothing | Plan::Existing(_));
@@ -286,27 +294,6 @@ impl Access {
         }
         Ok(())
     }
-
-    /// Carries out a batch bundle: each entry for itself. Gives the `batch-response` bundle.
-    ///
-    /// # Errors
-    /// `Invalid` if it is no batch bundle, `TooCostly` beyond [`BUNDLE_ENTRIES_MAX`] entries; what an entry fails of stands
-    /// in its answer.
-    pub fn batch(&self, bundle: Value) -> Result<Value> {
-        self.audited(Interaction::Batch, None, |shown| {
-            // An entry that cannot be read is answered like one that cannot be done: it costs the others nothing.
-            let read = entry::read_each(bundle, "batch")?;
-            let mut answers: Vec<Option<Value>> =
-                read.iter().map(|step| step.as_ref().err().map(error_entry)).collect();
-            let steps: Vec<Step> = read.into_iter().flatten().collect();
-            for at in work_order(&steps) {
-                let Some(step) = steps.get(at) else { continue };
-                let Some(answer) = answers.get_mut(step.index) else { continue };
-                *answer = Some(self.single(step, shown).unwrap_or_else(|error| error_entry(&error)));
-            }
-            Ok(response_bundle("batch-response", answers.into_iter().flatten()))
-        })
-    }
 }
 
 /// The entries in the order of work: DELETE, POST, PUT and PATCH, GET.
@@ -339,6 +326,14 @@ fn response_entry(written: &Written, resource: Option<Value>) -> Value {
         }
         response.insert("etag", versioned.etag());
         response.insert("lastModified", instant(versioned.last_updated_ms));
+    }
+    let note = match written.effect {
+        Effect::Unchanged => Some("the content is that of the current version: no new version was made"),
+        Effect::Existing => Some("a resource that meets `ifNoneExist` is there: nothing was created"),
+        _ => None,
+    };
+    if let Some(note) = note {
+        response.insert("outcome", Outcome::success(note).to_json());
     }
     let mut entry = Object::new();
     if let Some(resource) = resource {

@@ -37,33 +37,33 @@ impl Access {
     ) -> Result<Written> {
         let code = type_code(resource_type)?;
         self.check(resource_type, &value)?;
-        self.retrying(|| self.create_once(code, &value, if_none_exist, shown))
+        self.retrying(|| {
+            self.carry_out_one(self.plan_create(code, &value, if_none_exist, &shown.reach)?, shown)
+        })
     }
 
-    fn create_once(
+    pub(super) fn plan_create(
         &self,
         code: u16,
         value: &Value,
         if_none_exist: Option<&str>,
-        shown: &mut Shown,
-    ) -> Result<Written> {
+        reach: &Reach,
+    ) -> Result<Planned> {
         let position = self.inner.position();
         let view = self.view()?;
         let mut guards = Vec::new();
         if let Some(query) = if_none_exist {
             if let Some(found) = self.resolve_one(&view, code, query)? {
-                self.admit_number(&shown.reach, &view, (code, found))?;
+                self.admit_number(reach, &view, (code, found))?;
                 let versioned = self.by_number(&view, code, found)?;
-                let written = Written { versioned, effect: Effect::Existing };
-                shown.wrote(&written);
-                return Ok(written);
+                return Ok(Planned::Nothing(Written { versioned, effect: Effect::Existing }));
             }
             guards.push(Guard { type_code: code, query: query.to_owned(), found: None });
         }
         let id = self.new_id();
         let content = self.content(&view, code, &id, value.clone())?;
         let draft = Draft::fresh(&view, code, &id, content);
-        self.submit_one(view, position, draft, guards, shown)
+        Planned::write(reach, view, position, draft, guards)
     }
 
     /// Puts a resource under an id, which may be new (R4 http.html#upsert). Content equal to what is stored makes no version.
@@ -78,18 +78,19 @@ impl Access {
         if_match: Option<u64>,
     ) -> Result<Written> {
         self.audited(Interaction::Update, Some(resource_type), |shown| {
-            self.do_update(resource_type, id, value, if_match, shown)
+            let planned = self.plan_update(resource_type, id, value, if_match, &shown.reach)?;
+            self.carry_out_one(planned, shown)
         })
     }
 
-    pub(super) fn do_update(
+    pub(super) fn plan_update(
         &self,
         resource_type: &str,
         id: &str,
         value: Value,
         if_match: Option<u64>,
-        shown: &mut Shown,
-    ) -> Result<Written> {
+        reach: &Reach,
+    ) -> Result<Planned> {
         let code = type_code(resource_type)?;
         check_id(id)?;
         check_same_id(&value, id)?;
@@ -99,7 +100,7 @@ impl Access {
         let content = self.content(&view, code, id, value)?;
         let draft = Draft::new(&view, code, id, content)?
             .expecting(expected(if_match), ErrorKind::PreconditionFailed);
-        self.submit_one(view, position, draft, Vec::new(), shown)
+        Planned::write(reach, view, position, draft, Vec::new())
     }
 
     /// Updates what the search parameters find, or creates (R4 http.html#cond-update).
@@ -129,35 +130,47 @@ impl Access {
         let code = type_code(resource_type)?;
         self.check(resource_type, &value)?;
         self.retrying(|| {
-            let position = self.inner.position();
-            let view = self.view()?;
-            let found = self.resolve_one(&view, code, query)?;
-            let given = value.get("id").and_then(Value::as_str);
-            let guards = vec![Guard { type_code: code, query: query.to_owned(), found }];
-            let draft = match (found, given) {
-                (Some(number), given) => {
-                    let id = self.by_number(&view, code, number)?.id;
-                    if given.is_some_and(|given| given != id) {
-                        return Err(Error::new(
-                            ErrorKind::Invalid,
-                            "the resource's id is not that of the one the search parameters find",
-                        ));
-                    }
-                    Draft::new(&view, code, &id, self.content(&view, code, &id, value.clone())?)?
-                }
-                (None, Some(given)) => {
-                    check_id(given)?;
-                    let content = self.content(&view, code, given, value.clone())?;
-                    Draft::new(&view, code, given, content)?
-                }
-                (None, None) => {
-                    let id = self.new_id();
-                    Draft::fresh(&view, code, &id, self.content(&view, code, &id, value.clone())?)
-                }
-            };
-            let draft = draft.expecting(expected(if_match), ErrorKind::PreconditionFailed);
-            self.submit_one(view, position, draft, guards, shown)
+            let planned = self.plan_conditional_update(code, query, &value, if_match, &shown.reach)?;
+            self.carry_out_one(planned, shown)
         })
+    }
+
+    pub(super) fn plan_conditional_update(
+        &self,
+        code: u16,
+        query: &str,
+        value: &Value,
+        if_match: Option<u64>,
+        reach: &Reach,
+    ) -> Result<Planned> {
+        let position = self.inner.position();
+        let view = self.view()?;
+        let found = self.resolve_one(&view, code, query)?;
+        let given = value.get("id").and_then(Value::as_str);
+        let guards = vec![Guard { type_code: code, query: query.to_owned(), found }];
+        let draft = match (found, given) {
+            (Some(number), given) => {
+                let id = self.by_number(&view, code, number)?.id;
+                if given.is_some_and(|given| given != id) {
+                    return Err(Error::new(
+                        ErrorKind::Invalid,
+                        "the resource's id is not that of the one the search parameters find",
+                    ));
+                }
+                Draft::new(&view, code, &id, self.content(&view, code, &id, value.clone())?)?
+            }
+            (None, Some(given)) => {
+                check_id(given)?;
+                let content = self.content(&view, code, given, value.clone())?;
+                Draft::new(&view, code, given, content)?
+            }
+            (None, None) => {
+                let id = self.new_id();
+                Draft::fresh(&view, code, &id, self.content(&view, code, &id, value.clone())?)
+            }
+        };
+        let draft = draft.expecting(expected(if_match), ErrorKind::PreconditionFailed);
+        Planned::write(reach, view, position, draft, guards)
     }
 
     /// Deletes a resource. Deleting what is not there succeeds (R4 http.html#delete).
@@ -166,23 +179,24 @@ impl Access {
     /// `PreconditionFailed`, `Denied`, `Unavailable`.
     pub fn delete(&self, resource_type: &str, id: &str, if_match: Option<u64>) -> Result<Written> {
         self.audited(Interaction::Delete, Some(resource_type), |shown| {
-            self.do_delete(resource_type, id, if_match, shown)
+            let planned = self.plan_delete(resource_type, id, if_match, &shown.reach)?;
+            self.carry_out_one(planned, shown)
         })
     }
 
-    pub(super) fn do_delete(
+    pub(super) fn plan_delete(
         &self,
         resource_type: &str,
         id: &str,
         if_match: Option<u64>,
-        shown: &mut Shown,
-    ) -> Result<Written> {
+        reach: &Reach,
+    ) -> Result<Planned> {
         let code = type_code(resource_type)?;
         let position = self.inner.position();
         let view = self.view()?;
         let draft = Draft::new(&view, code, id, Content::Delete)?
             .expecting(expected(if_match), ErrorKind::PreconditionFailed);
-        self.submit_one(view, position, draft, Vec::new(), shown)
+        Planned::write(reach, view, position, draft, Vec::new())
     }
 
     /// Deletes the one resource that the search parameters find; none is fine.
@@ -202,25 +216,27 @@ impl Access {
         shown: &mut Shown,
     ) -> Result<Written> {
         let code = type_code(resource_type)?;
-        self.retrying(|| {
-            let position = self.inner.position();
-            let view = self.view()?;
-            let Some(number) = self.resolve_one(&view, code, query)? else {
-                let nothing = Versioned {
-                    resource_type: resource_type.into(),
-                    id: CompactString::default(),
-                    version: 0,
-                    last_updated_ms: 0,
-                    body: Vec::new(),
-                    deleted: true,
-                };
-                return Ok(Written { versioned: nothing, effect: Effect::AlreadyDeleted });
+        self.retrying(|| self.carry_out_one(self.plan_conditional_delete(code, query, &shown.reach)?, shown))
+    }
+
+    pub(super) fn plan_conditional_delete(&self, code: u16, query: &str, reach: &Reach) -> Result<Planned> {
+        let position = self.inner.position();
+        let view = self.view()?;
+        let Some(number) = self.resolve_one(&view, code, query)? else {
+            let nothing = Versioned {
+                resource_type: layout::type_name(code).unwrap_or_default().into(),
+                id: CompactString::default(),
+                version: 0,
+                last_updated_ms: 0,
+                body: Vec::new(),
+                deleted: true,
             };
-            let id = self.by_number(&view, code, number)?.id;
-            let guards = vec![Guard { type_code: code, query: query.to_owned(), found: Some(number) }];
-            let draft = Draft::new(&view, code, &id, Content::Delete)?;
-            self.submit_one(view, position, draft, guards, shown)
-        })
+            return Ok(Planned::Nothing(Written { versioned: nothing, effect: Effect::AlreadyDeleted }));
+        };
+        let id = self.by_number(&view, code, number)?.id;
+        let guards = vec![Guard { type_code: code, query: query.to_owned(), found: Some(number) }];
+        let draft = Draft::new(&view, code, &id, Content::Delete)?;
+        Planned::write(reach, view, position, draft, guards)
     }
 
     /// Applies a JSON Patch (RFC 6902) or a FHIRPath Patch (a `Parameters` resource) to the current version.
@@ -248,7 +264,11 @@ impl Access {
         if_match: Option<u64>,
         shown: &mut Shown,
     ) -> Result<Written> {
-        self.do_change(resource_type, id, if_match, shown, |before| patched(before, patch))
+        let code = type_code(resource_type)?;
+        self.retrying(|| {
+            let planned = self.plan_patch(code, id, patch, if_match, &shown.reach)?;
+            self.carry_out_one(planned, shown)
+        })
     }
 
     /// Makes a new version out of the current one; if another writer is faster, out of his.
@@ -261,7 +281,10 @@ impl Access {
         change: impl Fn(Value) -> Result<Value>,
     ) -> Result<Written> {
         let code = type_code(resource_type)?;
-        self.retrying(|| self.change_once(code, id, &change, if_match, Vec::new(), shown))
+        self.retrying(|| {
+            let planned = self.plan_change(code, id, &change, if_match, Vec::new(), &shown.reach)?;
+            self.carry_out_one(planned, shown)
+        })
     }
 
     /// Applies a patch to the one resource that the search parameters find.
@@ -290,27 +313,50 @@ impl Access {
     ) -> Result<Written> {
         let code = type_code(resource_type)?;
         self.retrying(|| {
-            let view = self.view()?;
-            let number = self.resolve_one(&view, code, query)?.ok_or_else(Error::not_found)?;
-            let id = self.by_number(&view, code, number)?.id;
-            let guards = vec![Guard { type_code: code, query: query.to_owned(), found: Some(number) }];
-            self.change_once(code, &id, &|before| patched(before, patch), if_match, guards, shown)
+            let planned = self.plan_conditional_patch(code, query, patch, if_match, &shown.reach)?;
+            self.carry_out_one(planned, shown)
         })
     }
 
-    fn change_once(
+    pub(super) fn plan_patch(
+        &self,
+        code: u16,
+        id: &str,
+        patch: &Value,
+        if_match: Option<u64>,
+        reach: &Reach,
+    ) -> Result<Planned> {
+        self.plan_change(code, id, &|before| patched(before, patch), if_match, Vec::new(), reach)
+    }
+
+    pub(super) fn plan_conditional_patch(
+        &self,
+        code: u16,
+        query: &str,
+        patch: &Value,
+        if_match: Option<u64>,
+        reach: &Reach,
+    ) -> Result<Planned> {
+        let view = self.view()?;
+        let number = self.resolve_one(&view, code, query)?.ok_or_else(Error::not_found)?;
+        let id = self.by_number(&view, code, number)?.id;
+        let guards = vec![Guard { type_code: code, query: query.to_owned(), found: Some(number) }];
+        self.plan_change(code, &id, &|before| patched(before, patch), if_match, guards, reach)
+    }
+
+    fn plan_change(
         &self,
         code: u16,
         id: &str,
         change: &dyn Fn(Value) -> Result<Value>,
         if_match: Option<u64>,
         guards: Vec<Guard>,
-        shown: &mut Shown,
-    ) -> Result<Written> {
+        reach: &Reach,
+    ) -> Result<Planned> {
         let position = self.inner.position();
         let view = self.view()?;
         let draft = self.changed(&view, code, id, change, if_match)?;
-        self.submit_one(view, position, draft, guards, shown)
+        Planned::write(reach, view, position, draft, guards)
     }
 
     /// The draft of a patched resource; if the resource changes before the commit the patch is applied anew.
@@ -351,19 +397,22 @@ impl Access {
         Ok(Draft::new(view, code, id, content)?.based_on(row.version))
     }
 
-    /// Submits one operation and says what became of it.
-    fn submit_one(
-        &self,
-        view: View,
-        position: u64,
-        draft: Draft,
-        guards: Vec<Guard>,
-        shown: &mut Shown,
-    ) -> Result<Written> {
-        self.submit_as(view, position, draft, guards, self.origin(), shown)
+    /// Commits one operation, if there is one, and says what became of it.
+    pub(super) fn carry_out_one(&self, planned: Planned, shown: &mut Shown) -> Result<Written> {
+        let written = match planned {
+            Planned::Nothing(written) => written,
+            Planned::Write(write) => self.commit_one(*write, self.origin())?,
+        };
+        shown.wrote(&written);
+        Ok(written)
     }
 
-    /// The same with an origin that says more than the caller.
+    fn commit_one(&self, write: Write, origin: Origin) -> Result<Written> {
+        let Write { view, position, draft, guards, sketch } = write;
+        sketch.of_one(&self.submit_needing(view, position, vec![draft], (guards, Vec::new()), origin)?)
+    }
+
+    /// Commits one operation with an origin that may say more than the caller.
     pub(super) fn submit_as(
         &self,
         view: View,
@@ -373,14 +422,10 @@ impl Access {
         origin: Origin,
         shown: &mut Shown,
     ) -> Result<Written> {
-        admit_draft(&shown.reach, &draft)?;
-        let sketch = Sketch::of(&draft);
-        let done = self.submit(view, position, vec![draft], guards, origin)?;
-        let done = done
-            .first()
-            .copied()
-            .ok_or_else(|| Error::internal(ErrorKind::Internal, "the committer answered for no operation"))?;
-        let written = sketch.written(done)?;
+        let written = match Planned::write(&shown.reach, view, position, draft, guards)? {
+            Planned::Nothing(written) => written,
+            Planned::Write(write) => self.commit_one(*write, origin)?,
+        };
         shown.wrote(&written);
         Ok(written)
     }
@@ -417,6 +462,31 @@ fn patched(before: Value, patch: &Value) -> Result<Value> {
         .map_err(|issue| Error::with_issues(ErrorKind::Unprocessable, vec![issue]))
 }
 
+/// A write, worked out.
+pub(super) enum Planned {
+    /// Nothing is to be written: this is the answer.
+    Nothing(Written),
+    /// One operation, ready for the committer.
+    Write(Box<Write>),
+}
+
+/// One operation with what it relies on, and what is needed to answer after it.
+pub(super) struct Write {
+    pub(super) view: View,
+    pub(super) position: u64,
+    pub(super) draft: Draft,
+    pub(super) guards: Vec<Guard>,
+    pub(super) sketch: Sketch,
+}
+
+impl Planned {
+    fn write(reach: &Reach, view: View, position: u64, draft: Draft, guards: Vec<Guard>) -> Result<Self> {
+        admit_draft(reach, &draft)?;
+        let sketch = Sketch::of(&draft);
+        Ok(Self::Write(Box::new(Write { view, position, draft, guards, sketch })))
+    }
+}
+
 /// What is needed of a draft to answer after the committer took it.
 pub(super) struct Sketch {
     code: u16,
@@ -436,6 +506,15 @@ impl Sketch {
     /// The same without a body, for answers that show none.
     pub(super) fn without_body(draft: &Draft) -> Self {
         Self { code: draft.type_code, id: draft.id.clone(), body: None }
+    }
+
+    /// The answer to a transaction of this one operation.
+    pub(super) fn of_one(self, done: &[Done]) -> Result<Written> {
+        let done = done
+            .first()
+            .copied()
+            .ok_or_else(|| Error::internal(ErrorKind::Internal, "the committer answered for no operation"))?;
+        self.written(done)
     }
 
     pub(super) fn written(self, done: Done) -> Result<Written> {

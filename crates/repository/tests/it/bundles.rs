@@ -1,7 +1,15 @@
-use fhir::json::Value;
-use repository::Access;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::fixture::{body, family, hospital, json, kind, observation, patient};
+use fhir::json::Value;
+use repository::{Access, Parts, Store};
+use storage::fault::FaultDisk;
+use storage::log::{Log, LogError, ReadLimit, Seq};
+use storage::seal::Sealed;
+
+use crate::fixture::{
+    Hospital, body, family, hospital, json, kind, memory_engine, observation, parts, patient,
+};
 
 fn bundle(kind: &str, entries: &[&str]) -> Value {
     json(&format!(r#"{{"resourceType":"Bundle","type":"{kind}","entry":[{}]}}"#, entries.join(",")))
@@ -254,4 +262,168 @@ fn entries_of_a_transaction_need_their_own_rights() {
     let one =
         bundle("transaction", &[&entry("urn:uuid:1", "PUT", "Patient/a", Some(&patient("a", "Alpha")))]);
     assert!(writer.transaction(one).is_ok());
+}
+
+/// A log that counts its appends.
+struct Counting {
+    log: Arc<dyn Log>,
+    appends: Arc<AtomicU64>,
+}
+
+impl Log for Counting {
+    fn next(&self) -> Seq {
+        self.log.next()
+    }
+
+    fn append(&self, expected: Seq, records: &[Sealed]) -> Result<Seq, LogError> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        self.log.append(expected, records)
+    }
+
+    fn read(&self, from: Seq, limit: ReadLimit) -> Result<Vec<(Seq, Sealed)>, LogError> {
+        self.log.read(from, limit)
+    }
+}
+
+fn counted_hospital() -> (Hospital, Arc<AtomicU64>) {
+    let (parts, clock) = parts(&FaultDisk::new(1), memory_engine()).unwrap();
+    let appends = Arc::new(AtomicU64::new(0));
+    let log = Arc::new(Counting { log: parts.log.clone(), appends: appends.clone() });
+    let parts = Parts { log, ..parts };
+    let store = Store::open(parts.clone()).unwrap();
+    (Hospital { store, parts, clock }, appends)
+}
+
+#[test]
+fn entries_of_a_batch_share_one_write_to_the_log_and_fail_each_for_itself() {
+    let (hospital, appends) = counted_hospital();
+    let access = hospital.access();
+    let broken = json(r#"{"resourceType":"Patient","birthDate":"yesterday"}"#);
+    let mut entries: Vec<String> = (0..40)
+        .map(|at| entry(&format!("urn:uuid:{at}"), "POST", "Patient", Some(&patient("x", &format!("F{at}")))))
+        .collect();
+    entries.insert(7, entry("urn:uuid:x", "POST", "Patient", Some(&broken)));
+    let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
+    let response = access.batch(bundle("batch", &entries)).unwrap();
+    let statuses = statuses(&response);
+    assert_eq!(statuses.iter().filter(|status| *status == "201").count(), 40);
+    assert_eq!(statuses[7], "422");
+    assert_eq!(appends.load(Ordering::SeqCst), 1, "one write and one fsync");
+    assert_eq!(hospital.store.position(), 41, "and yet each entry is a transaction of its own");
+}
+
+#[test]
+fn entries_of_a_batch_see_what_those_before_them_did() {
+    let hospital = hospital();
+    let access = hospital.access();
+    let create = |url: &str| {
+        entry(url, "POST", "Patient", Some(&patient("x", "Alpha")))
+            .replace(r#""url":"Patient""#, r#""url":"Patient","ifNoneExist":"identifier=urn:mrn|Alpha""#)
+    };
+    let response = access
+        .batch(bundle(
+            "batch",
+            &[
+                &create("urn:uuid:1"),
+                &create("urn:uuid:2"),
+                &entry("urn:uuid:3", "PUT", "Patient/b", Some(&patient("b", "Beta"))),
+                &entry("urn:uuid:4", "PUT", "Patient/b", Some(&patient("b", "Gamma"))),
+                &entry("urn:uuid:5", "PUT", "Patient/b", Some(&patient("b", "Gamma"))),
+                &entry("urn:uuid:6", "PUT", "Patient?identifier=urn:mrn|Gamma", Some(&patient("b", "Delta"))),
+                &entry("urn:uuid:7", "GET", "Patient/b", None),
+            ],
+        ))
+        .unwrap();
+    assert_eq!(statuses(&response), ["201", "200", "201", "200", "200", "200", "200"]);
+    assert_eq!(location(&response, 0), location(&response, 1), "one patient for both");
+    let read = access.read("Patient", "b").unwrap();
+    assert_eq!((read.version, family(&read).as_str()), (3, "Delta"));
+    let note =
+        |at: usize| response.get("entry").unwrap().at(at).unwrap().get("response").unwrap().get("outcome");
+    assert!(note(1).unwrap().to_string().contains("informational"), "says that it was there already");
+    assert!(note(4).unwrap().to_string().contains("no new version"), "says that nothing changed");
+    assert!(note(3).is_none());
+}
+
+#[test]
+fn identical_content_in_a_transaction_makes_no_version_and_the_answer_says_so() {
+    let hospital = hospital();
+    let access = hospital.access();
+    access.update("Patient", "a", patient("a", "Alpha"), None).unwrap();
+    let put = |family: &str| entry("urn:uuid:1", "PUT", "Patient/a", Some(&patient("a", family)));
+    let response = access.transaction(bundle("transaction", &[&put("Alpha")])).unwrap();
+    let answer = response.get("entry").unwrap().at(0).unwrap().get("response").unwrap();
+    assert_eq!(statuses(&response), ["200"]);
+    assert_eq!(answer.get("etag").unwrap().as_str(), Some("W/\"1\""));
+    assert!(answer.get("outcome").unwrap().to_string().contains("no new version"));
+    let response = access.transaction(bundle("transaction", &[&put("Beta")])).unwrap();
+    let answer = response.get("entry").unwrap().at(0).unwrap().get("response").unwrap();
+    assert_eq!(answer.get("etag").unwrap().as_str(), Some("W/\"2\""));
+    assert!(answer.get("outcome").is_none());
+}
+
+#[test]
+fn entries_may_refer_to_each_other_in_a_circle() {
+    let hospital = hospital();
+    let access = hospital.access();
+    let linked = |other: &str| {
+        json(&format!(
+            r#"{{"resourceType":"Patient","link":[{{"type":"seealso","other":{{"reference":"{other}"}}}}],"text":{{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><a href=\"{other}\">the other</a> urn:uuid:text</div>"}}}}"#
+        ))
+    };
+    let response = access
+        .transaction(bundle(
+            "transaction",
+            &[
+                &entry("urn:uuid:one", "POST", "Patient", Some(&linked("urn:uuid:two"))),
+                &entry("urn:uuid:two", "POST", "Patient", Some(&linked("urn:uuid:one"))),
+            ],
+        ))
+        .unwrap();
+    let (one, two) = (location(&response, 0), location(&response, 1));
+    for (path, other) in [(&one, &two), (&two, &one)] {
+        let text = read(&access, path).to_string();
+        assert!(text.contains(&format!(r#""reference":"{other}""#)), "{text}");
+        assert!(text.contains(&format!(r#"<a href=\"{other}\">"#)), "links of the narrative too: {text}");
+        assert!(text.contains("urn:uuid:text</div>"), "but not its words: {text}");
+    }
+}
+
+#[test]
+fn references_to_one_version_stay_so() {
+    let hospital = hospital();
+    let access = hospital.access();
+    access.update("Patient", "old", patient("old", "Alpha"), None).unwrap();
+    let about = |reference: &str| {
+        json(&format!(
+            r#"{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},"subject":{{"reference":"{reference}"}}}}"#
+        ))
+    };
+    let response = access
+        .transaction(bundle(
+            "transaction",
+            &[
+                &entry("urn:uuid:1", "POST", "Patient", Some(&patient("x", "Beta"))),
+                &entry("urn:uuid:2", "POST", "Observation", Some(&about("urn:uuid:1/_history/7"))),
+                &entry("urn:uuid:3", "POST", "Observation", Some(&about("Patient/old/_history/1"))),
+            ],
+        ))
+        .unwrap();
+    let subject = |at| read(&access, &location(&response, at)).get("subject").unwrap().to_string();
+    let made = location(&response, 0);
+    assert_eq!(subject(1), format!(r#"{{"reference":"{made}/_history/1"}}"#), "the version made just now");
+    assert_eq!(subject(2), r#"{"reference":"Patient/old/_history/1"}"#);
+}
+
+#[test]
+fn two_entries_of_a_transaction_that_create_on_one_condition_are_refused() {
+    let hospital = hospital();
+    let create = |url: &str| {
+        entry(url, "POST", "Patient", Some(&patient("x", "Alpha")))
+            .replace(r#""url":"Patient""#, r#""url":"Patient","ifNoneExist":"identifier=urn:mrn|Alpha""#)
+    };
+    let twice = bundle("transaction", &[&create("urn:uuid:1"), &create("urn:uuid:2")]);
+    let error = hospital.access().transaction(twice).unwrap_err();
+    assert_eq!(error.issues()[0].expression, ["Bundle.entry[1]"]);
+    assert_eq!(hospital.store.position(), 1);
 }

@@ -55,7 +55,7 @@ impl Default for FjallOptions {
         Self {
             cache_bytes: 96 * MIB,
             write_buffer_bytes_max: 256 * MIB,
-            journal_bytes_max: 192 * MIB,
+            journal_bytes_max: 64 * MIB,
             worker_threads: 2,
         }
     }

@@ -1,6 +1,6 @@
 //! References within a transaction: to what an entry's `fullUrl` names, and conditional ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use compact_str::{CompactString, format_compact};
 use fhir::json::Value;
@@ -21,18 +21,27 @@ pub(super) struct Links {
     identifiers: HashMap<(u16, CompactString, CompactString), Option<CompactString>>,
     /// Conditional references found already.
     conditional: HashMap<CompactString, CompactString>,
+    /// What entries make of which the version is known beforehand: it is the first.
+    new: HashSet<CompactString>,
 }
 
 impl Links {
     /// Notes what each entry became.
     pub(super) fn new<'a>(steps: &[Step], placed: impl Iterator<Item = &'a Placed>) -> Self {
-        let mut links =
-            Self { urls: HashMap::new(), identifiers: HashMap::new(), conditional: HashMap::new() };
+        let mut links = Self {
+            urls: HashMap::new(),
+            identifiers: HashMap::new(),
+            conditional: HashMap::new(),
+            new: HashSet::new(),
+        };
         for (step, one) in steps.iter().zip(placed) {
             if one.id.is_empty() || matches!(one.plan, Plan::Delete { .. } | Plan::Get) {
                 continue;
             }
             let path = format_compact!("{}/{}", type_name(one.code), one.id);
+            if matches!(one.plan, Plan::Create | Plan::Put { fresh: true, .. }) {
+                links.new.insert(path.clone());
+            }
             if let Some(url) = &step.full_url {
                 // `http://base/Patient/7` is also what `Patient/7` means in this bundle (R4 bundle.html#references).
                 if step.method == Method::Post
@@ -82,6 +91,8 @@ impl Links {
                     };
                     let becomes = if key == "reference" {
                         self.reference(text, resolve)?
+                    } else if key == "div" {
+                        self.narrative(text)
                     } else if is_link(key, text) {
                         self.urls.get(text).cloned()
                     } else {
@@ -104,6 +115,9 @@ impl Links {
             Some((url, fragment)) if !url.is_empty() => (url, Some(fragment)),
             _ => (text, None),
         };
+        if let Some(versioned) = self.versioned(url, fragment) {
+            return Ok(Some(versioned));
+        }
         if let Some(path) = self.urls.get(url) {
             return Ok(Some(match fragment {
                 Some(fragment) => format_compact!("{path}#{fragment}"),
@@ -129,6 +143,42 @@ impl Links {
         };
         self.conditional.insert(text.into(), path.clone());
         Ok(Some(path))
+    }
+
+    /// What a reference to one version of an entry (`…/_history/2`) becomes: of what the bundle makes there is only the
+    /// first version; of what stands already the version is the one that was written (R4 bundle.html#references).
+    fn versioned(&self, url: &str, fragment: Option<&str>) -> Option<CompactString> {
+        let (base, version) = url.split_once("/_history/")?;
+        let path = self.urls.get(base)?;
+        let version = if self.new.contains(path) { "1" } else { version };
+        let fragment = fragment.map(|fragment| format!("#{fragment}")).unwrap_or_default();
+        Some(format_compact!("{path}/_history/{version}{fragment}"))
+    }
+
+    /// A narrative with the links and pictures in it that name entries (`<a href`, `<img src`) rewritten; `None` if none does.
+    fn narrative(&self, text: &str) -> Option<CompactString> {
+        let mut out = String::new();
+        let mut rest = text;
+        let mut done = 0;
+        while let Some(at) =
+            ["href=", "src="].iter().filter_map(|name| Some(rest.find(name)? + name.len())).min()
+        {
+            let (before, after) = rest.split_at_checked(at)?;
+            out.push_str(before);
+            rest = after;
+            let Some(quote) = after.chars().next().filter(|quote| matches!(quote, '"' | '\'')) else {
+                continue;
+            };
+            let Some((url, _)) = after.get(1..).and_then(|value| value.split_once(quote)) else { continue };
+            if let Some(path) = self.urls.get(url) {
+                out.push(quote);
+                out.push_str(path);
+                rest = after.get(1 + url.len()..)?;
+                done += 1;
+            }
+        }
+        out.push_str(rest);
+        (done > 0).then(|| out.into())
     }
 
     /// An entry of the bundle that `identifier=system|value` names.

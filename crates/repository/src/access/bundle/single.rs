@@ -4,7 +4,8 @@ use fhir::json::{Object, Value, object};
 
 use super::entry::{self, Method, Step, Target};
 use super::{response_bundle, response_entry, status_entry};
-use crate::access::Access;
+use crate::access::write::Planned;
+use crate::access::{Access, type_code};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Shown;
 use crate::types::{SearchMode, Versioned, Written};
@@ -16,35 +17,44 @@ impl Access {
         if step.method == Method::Get {
             return self.get(step, shown);
         }
-        let reach = self.caller.decide(step.interaction(), Some(&step.resource_type))?;
-        let before = std::mem::replace(&mut shown.reach, reach);
-        let result = self.single_write(step, shown);
-        shown.reach = before;
-        result.map(|written| response_entry(&written, None))
+        self.single_write(step, shown).map(|written| response_entry(&written, None))
     }
 
     fn single_write(&self, step: &Step, shown: &mut Shown) -> Result<Written> {
-        let missing = || Error::new(ErrorKind::Invalid, "the entry needs a resource");
+        self.retrying(|| self.carry_out_one(self.plan(step)?, shown))
+    }
+
+    /// Works out an entry that writes, up to where the committer takes over.
+    pub(super) fn plan(&self, step: &Step) -> Result<Planned> {
+        let reach = &self.caller.decide(step.interaction(), Some(&step.resource_type))?;
         let name = step.resource_type.as_str();
-        let value = || step.resource.clone().ok_or_else(missing);
+        let code = type_code(name)?;
+        let value = || {
+            let missing = || Error::new(ErrorKind::Invalid, "the entry needs a resource");
+            step.resource.as_ref().ok_or_else(missing)
+        };
         match (step.method, &step.target) {
-            (Method::Post, _) => self.do_create(name, value()?, step.if_none_exist.as_deref(), shown),
-            (Method::Put, Target::Id(id)) => self.do_update(name, id, value()?, step.if_match, shown),
+            (Method::Post, _) => {
+                self.check(name, value()?)?;
+                self.plan_create(code, value()?, step.if_none_exist.as_deref(), reach)
+            }
+            (Method::Put, Target::Id(id)) => {
+                self.plan_update(name, id, value()?.clone(), step.if_match, reach)
+            }
             (Method::Put, Target::Query(query)) => {
-                self.do_conditional_update(name, query, value()?, step.if_match, shown)
+                self.check(name, value()?)?;
+                self.plan_conditional_update(code, query, value()?, step.if_match, reach)
             }
-            (Method::Patch, target) => {
-                let patch = entry::patch(value()?)?;
-                match target {
-                    Target::Id(id) => self.do_patch(name, id, &patch, step.if_match, shown),
-                    Target::Query(query) => {
-                        self.do_conditional_patch(name, query, &patch, step.if_match, shown)
-                    }
-                    _ => Err(unfit()),
-                }
+            (Method::Patch, Target::Id(id)) => {
+                let patch = entry::patch(value()?.clone())?;
+                self.plan_patch(code, id, &patch, step.if_match, reach)
             }
-            (Method::Delete, Target::Id(id)) => self.do_delete(name, id, step.if_match, shown),
-            (Method::Delete, Target::Query(query)) => self.do_conditional_delete(name, query, shown),
+            (Method::Patch, Target::Query(query)) => {
+                let patch = entry::patch(value()?.clone())?;
+                self.plan_conditional_patch(code, query, &patch, step.if_match, reach)
+            }
+            (Method::Delete, Target::Id(id)) => self.plan_delete(name, id, step.if_match, reach),
+            (Method::Delete, Target::Query(query)) => self.plan_conditional_delete(code, query, reach),
             _ => Err(unfit()),
         }
     }
