@@ -238,6 +238,18 @@ impl Access {
         view.versioned(code, number, &row)
     }
 
+    /// Hands a transaction to the committer and waits.
+    fn submit(
+        &self,
+        view: View,
+        position: u64,
+        drafts: Vec<Draft>,
+        guards: Vec<Guard>,
+        origin: Origin,
+    ) -> Result<Vec<Done>> {
+        self.submit_needing(view, position, drafts, (guards, Vec::new()), origin)
+    }
+
     /// Hands a transaction to the committer and waits. Its needs are the resources that must still be there at the commit.
     fn submit_needing(
         &self,

@@ -409,7 +409,7 @@ impl Access {
 
     fn commit_one(&self, write: Write, origin: Origin) -> Result<Written> {
         let Write { view, position, draft, guards, sketch } = write;
-        sketch.of_one(&self.submit_needing(view, position, vec![draft], (guards, Vec::new()), origin)?)
+        sketch.of_one(&self.submit(view, position, vec![draft], guards, origin)?)
     }
 
     /// Commits one operation with an origin that may say more than the caller.
