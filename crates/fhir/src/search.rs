@@ -8,9 +8,11 @@
 
 pub mod custom;
 pub mod date;
+pub mod near;
 pub mod normalise;
 pub mod number;
 pub mod query;
+pub mod words;
 
 mod extract;
 mod parameter;

@@ -228,6 +228,16 @@ pub(crate) fn bounds(view: &View, caller: &Caller, asked: Option<(u16, &Reach)>)
     Ok(bounds)
 }
 
+/// The current body of a resource; `None` if it was deleted or erased.
+fn body(view: &View, type_code: u16, number: u64) -> Result<Option<fhir::json::Value>> {
+    let Some(row) = view.row(type_code, number)?.filter(|row| !row.deleted) else { return Ok(None) };
+    match view.body(type_code, number, &row) {
+        Ok(body) => body.map(|body| body.value().map_err(corrupt)).transpose(),
+        Err(error) if error.kind() == ErrorKind::Gone => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 pub(crate) fn with_search<T>(
     view: &View,
     bounds: &Bounds,
@@ -240,6 +250,9 @@ pub(crate) fn with_search<T>(
     let ids = |type_code: u16, id: &str| {
         view.number(type_code, id).map_err(|error| SearchError::Store(Box::new(error)))
     };
+    let bodies = |type_code: u16, number: u64| {
+        body(view, type_code, number).map_err(|error| SearchError::Store(Box::new(error)))
+    };
     let search = Search {
         reader: view.reader.as_ref(),
         newest,
@@ -248,6 +261,7 @@ pub(crate) fn with_search<T>(
         codes: &view.keys.codes,
         dictionaries: &view.core.dictionaries,
         ids: &ids,
+        bodies: &bodies,
         bounds,
         limits: &limits,
         now_ms,

@@ -24,6 +24,7 @@ pub const SPACES: &[SpaceSpec] = &[
     SpaceSpec { name: "message", used_for: SpaceUse::Lookup },
     SpaceSpec { name: "patient_key", used_for: SpaceUse::Lookup },
     SpaceSpec { name: "member", used_for: SpaceUse::Lookup },
+    SpaceSpec { name: "word", used_for: SpaceUse::Postings },
 ];
 
 /// The log position that the index stands at, and the allocation counters.
@@ -50,10 +51,12 @@ pub const MESSAGE: Space = Space(9);
 pub const PATIENT_KEY: Space = Space(10);
 /// type, resource number -> member record: what search must know without the body. Only resources that are not deleted.
 pub const MEMBER: Space = Space(11);
+/// type, `_text` or `_content`, word, block of resource numbers -> which of the block's resources have the word.
+pub const WORD: Space = Space(12);
 
 /// The number of the layout: of what the rows of all spaces mean. Whoever changes the meaning of rows that stand in data
 /// folders already raises it by one; an index of another number is thrown away at the next start and built anew.
-pub const LAYOUT: u64 = 1;
+pub const LAYOUT: u64 = 2;
 
 /// The length of the tenant and partition that every key begins with.
 pub const PREFIX_BYTES: usize = 6;

@@ -16,7 +16,7 @@ const PATIENTS_CACHED: usize = 100_000;
 
 /// Numbers given out during a replay to targets that the record does not name (a newer Ward may find more references
 /// than the one that wrote it) begin here, far from those in records.
-const LATE_FIRST: u64 = 1 << 62;
+pub(crate) const LATE_FIRST: u64 = 1 << 62;
 
 /// A bounded map of two generations: what was not used since the last turn is forgotten.
 struct Cache<K, V> {

@@ -275,6 +275,9 @@ pub(crate) fn admit_test(view: &View, test: &Test) -> Result<()> {
             admit_one(view, parameter)?;
             admit_test(view, test)
         }
+        Test::All(tests) | Test::Any(tests) => tests.iter().try_for_each(|test| admit_test(view, test)),
+        Test::Not(test) => admit_test(view, test),
+        Test::Words { .. } | Test::Listed(_) | Test::Near { .. } | Test::Within { .. } => Ok(()),
     }
 }
 

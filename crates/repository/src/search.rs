@@ -10,6 +10,7 @@
 //!
 //! Everything is bounded by [`SearchLimits`]; a query that needs more is refused as too costly.
 
+pub(crate) mod blocks;
 pub(crate) mod clause;
 pub(crate) mod codes;
 pub(crate) mod compile;
@@ -23,12 +24,14 @@ pub(crate) mod postings;
 pub(crate) mod range;
 pub(crate) mod run;
 pub(crate) mod sort;
+pub(crate) mod special;
 pub(crate) mod stream;
 pub(crate) mod subset;
 pub(crate) mod terms;
 #[cfg(test)]
 mod tests;
 pub(crate) mod walk;
+pub(crate) mod words;
 
 use std::cell::Cell;
 use std::sync::LazyLock;
@@ -147,6 +150,9 @@ impl Bounds {
 /// Gives the number of a resource by type code and id, `None` if the id was never used.
 pub(crate) type Ids<'a> = &'a dyn Fn(u16, &str) -> Result<Option<u64>, SearchError>;
 
+/// Gives the current body of a resource by type code and number; `None` if it was deleted or erased.
+pub(crate) type Bodies<'a> = &'a dyn Fn(u16, u64) -> Result<Option<fhir::json::Value>, SearchError>;
+
 /// One look at a tenant's index for one caller: made for a request, used for it alone.
 pub(crate) struct Search<'a> {
     /// One state of the index.
@@ -163,6 +169,8 @@ pub(crate) struct Search<'a> {
     pub(crate) dictionaries: &'a Dictionaries,
     /// The ids of the tenant.
     pub(crate) ids: Ids<'a>,
+    /// The bodies of the tenant's resources, for what the index cannot tell.
+    pub(crate) bodies: Bodies<'a>,
     /// What the caller may find.
     pub(crate) bounds: &'a Bounds,
     /// The bounds of the work.

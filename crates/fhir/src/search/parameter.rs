@@ -103,6 +103,12 @@ pub struct Component {
 pub const CUSTOM_FIRST: u16 = 0x8000;
 
 impl Parameter {
+    /// Whether it can be searched by; the others are refused by name.
+    #[must_use]
+    pub fn is_offered(&self) -> bool {
+        self.kind.is_offered() || (self.resource_type == "Location" && self.code == "near")
+    }
+
     /// Whether a tenant defined it.
     #[must_use]
     pub fn is_custom(&self) -> bool {

@@ -5,19 +5,24 @@
 //!
 //! Source: FHIR R4 3.1.1.
 
+mod filter;
 mod parse;
+mod special;
 #[cfg(test)]
 mod tests;
+mod text;
 mod values;
 
 pub use parse::{escape, parse};
+pub use text::TextQuery;
 
 use std::sync::Arc;
 
 use compact_str::CompactString;
 use rust_decimal::Decimal;
 
-use super::Parameter;
+use super::near::Near;
+use super::{Kind, Parameter};
 
 /// The request parameter that carries a sealed page token. It stands alone, for the token holds the whole search: a query
 /// with it is refused here.
@@ -25,6 +30,14 @@ pub const PAGE_PARAMETER: &str = "_page";
 
 /// The request parameter that asks for the plan beside the answer.
 pub const EXPLAIN_PARAMETER: &str = "__explain";
+
+/// Criteria that every type has beside its search parameters, with the kind that the standard gives them.
+pub const SPECIAL: &[(&str, Kind)] = &[
+    ("_text", Kind::String),
+    ("_content", Kind::String),
+    ("_list", Kind::String),
+    ("_filter", Kind::Special),
+];
 
 /// What a search request asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -101,6 +114,58 @@ pub enum Test {
         /// What the referring resource must pass.
         test: Box<Test>,
     },
+    /// The resource's words are as asked (`_text`, `_content`).
+    Words {
+        /// Whether only the words of the narrative count (`_text`).
+        narrative: bool,
+        /// What they must be.
+        query: TextQuery,
+    },
+    /// One of these Lists refers to the resource (`_list`): ids of Lists.
+    Listed(Vec<CompactString>),
+    /// The Location is near one of these places (`near`).
+    Near {
+        /// The parameter, whose cells stand in the index.
+        parameter: Arc<Parameter>,
+        /// Any of these.
+        places: Vec<Near>,
+    },
+    /// The resource lies in a compartment.
+    Within {
+        /// The compartment's type: `Patient`, `Encounter`, `RelatedPerson`, `Practitioner`, `Device`.
+        compartment: CompactString,
+        /// The id of the resource that the compartment is of.
+        id: CompactString,
+    },
+    /// All hold.
+    All(Vec<Test>),
+    /// One holds.
+    Any(Vec<Test>),
+    /// The test does not hold.
+    Not(Box<Test>),
+}
+
+/// How `_filter` compares texts, without case and accents: some text of the resource is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextTest {
+    /// `eq`: it is the given text.
+    Equal,
+    /// `ne`: it is another.
+    NotEqual,
+    /// `co`: it contains the given text.
+    Contains,
+    /// `sw`: it begins with the given text.
+    StartsWith,
+    /// `ew`: it ends with the given text.
+    EndsWith,
+    /// `gt`: it comes after the given text.
+    Greater,
+    /// `lt`: it comes before the given text.
+    Less,
+    /// `ge`: it is the given text or comes after it.
+    GreaterOrEqual,
+    /// `le`: it is the given text or comes before it.
+    LessOrEqual,
 }
 
 /// One possible target type of a chain.
@@ -129,6 +194,8 @@ pub enum Modifier {
     Below,
     /// Reference: the identifier in the reference; values are [`QueryValue::Token`].
     Identifier,
+    /// String: as a comparison of `_filter` says; no request names it.
+    Compare(TextTest),
 }
 
 /// How a value relates to the one searched for (R4 3.1.1.4.5).
@@ -153,6 +220,10 @@ pub enum Prefix {
     EndsBefore,
     /// `ap`: the ranges overlap, the given one widened.
     Approximate,
+    /// `po` of `_filter`, for dates: the ranges overlap.
+    Overlaps,
+    /// `co` of `_filter`, for dates: the resource's range holds the given range.
+    Covers,
 }
 
 /// The system part of a token.

@@ -3,6 +3,8 @@
 use compact_str::CompactString;
 use rust_decimal::Decimal;
 
+use super::near::Position;
+
 /// One searchable value of one resource under one parameter.
 ///
 /// Values are as the resource has them; normalising, hashing and ordering belong to the index. `Debug` shows no
@@ -55,6 +57,8 @@ pub enum Term {
     Reference(ReferenceTerm),
     /// A URI, exactly as written.
     Uri(CompactString),
+    /// A place on earth.
+    Position(Position),
     /// The parts of a composite that stand together, in the order of [`super::Parameter::components`].
     Composite(Vec<Term>),
 }
@@ -101,6 +105,7 @@ impl std::fmt::Debug for Term {
             Self::Quantity { .. } => "Quantity",
             Self::Reference(_) => "Reference",
             Self::Uri(_) => "Uri",
+            Self::Position(_) => "Position",
             Self::Composite(_) => "Composite",
         };
         write!(formatter, "Term::{name}(…)")

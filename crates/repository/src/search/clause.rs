@@ -6,9 +6,11 @@ use std::collections::HashMap;
 
 use storage::engine::{Bytes, Direction, KeyRange, Space};
 
+use super::blocks::WordsClause;
 use super::codes::{date_classes, kind};
 use super::header::Header;
 use super::range::{DateTest, NumberTest};
+use super::special::BodyTest;
 use super::stream::{Gather, MERGED_MAX, Stream};
 use super::{Search, SearchError};
 use crate::layout;
@@ -53,6 +55,12 @@ pub(crate) enum Clause {
     Not(Box<Clause>),
     /// One of the clauses holds.
     Any(Vec<Clause>),
+    /// All of the clauses hold.
+    All(Vec<Clause>),
+    /// One of these words.
+    Words(WordsClause),
+    /// What only the body tells.
+    Body(BodyTest),
 }
 
 /// A quantity searched for: the number, and the units (hashes as they stand in keys) it may have.
@@ -161,6 +169,19 @@ impl Clause {
                 }
                 Ok(false)
             }
+            Self::All(clauses) => {
+                // Bodies are read last.
+                let is_body = |clause: &&Self| matches!(clause, Self::Body(_));
+                let (bodies, others): (Vec<&Self>, Vec<&Self>) = clauses.iter().partition(is_body);
+                for clause in others.into_iter().chain(bodies) {
+                    if !clause.holds(search, probe)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(probe.header(search)?.is_some())
+            }
+            Self::Words(words) => words.holds(search, probe.type_code, probe.number),
+            Self::Body(test) => test.holds(search, probe),
         }
     }
 
@@ -180,7 +201,8 @@ impl Clause {
     /// Whether the clause can give its numbers without looking at every resource of the type.
     pub(crate) fn drives(&self) -> bool {
         match self {
-            Self::Missing { .. } | Self::Not(_) => false,
+            Self::Missing { .. } | Self::Not(_) | Self::Body(_) => false,
+            Self::All(clauses) => clauses.iter().any(Self::drives),
             Self::Any(clauses) => clauses.iter().all(Self::drives),
             Self::Chain(chain) => chain.branches.iter().all(|(_, clauses)| clauses.iter().any(Self::drives)),
             Self::Has(has) => has.clauses.iter().any(Self::drives),
@@ -194,6 +216,7 @@ impl Clause {
             Self::Terms { prefixes, .. } => prefixes.len() <= MERGED_MAX,
             Self::Texts { terms, .. } => terms.len() <= MERGED_MAX,
             Self::Targets { targets, .. } => targets.len() <= MERGED_MAX,
+            Self::Words(words) => words.is_lazy(),
             Self::Numbered(_) | Self::Nothing => true,
             _ => false,
         }
@@ -219,6 +242,7 @@ impl Clause {
                 &text_prefixes(search, type_code, *parameter, terms),
                 from,
             ),
+            Self::Words(words) => words.stream(search, type_code, from),
             other => {
                 let mut numbers = other.gather(search, type_code)?;
                 let skipped = numbers.partition_point(|number| *number < from);
@@ -280,6 +304,14 @@ impl Clause {
                     }
                 }
             }
+            Self::All(clauses) => {
+                let clauses: Vec<&Self> = clauses.iter().collect();
+                let mut stream = search.candidates(type_code, &clauses, 0, u64::MAX)?;
+                while let Some(number) = stream.next(search)? {
+                    numbers.push(number)?;
+                }
+            }
+            Self::Words(words) => return words.gather(search, type_code),
             _ => {
                 let mut stream = search.candidates(type_code, &[self], 0, u64::MAX)?;
                 while let Some(number) = stream.next(search)? {
@@ -356,7 +388,14 @@ impl Clause {
                     count += clause.estimate(search, type_code, cap)?;
                 }
             }
-            Self::Missing { .. } | Self::Not(_) => count = cap,
+            Self::All(clauses) => {
+                count = cap;
+                for clause in clauses.iter().filter(|clause| clause.drives()) {
+                    count = clause.estimate(search, type_code, count)?;
+                }
+            }
+            Self::Words(words) => return words.estimate(search, type_code, cap),
+            Self::Missing { .. } | Self::Not(_) | Self::Body(_) => count = cap,
         }
         Ok(count.min(cap))
     }

@@ -16,6 +16,7 @@
 //! | number | 14: code | ranges |
 //! | quantity | 8 + 8 + 14: hash of the unit's code, hash with its system, code | ranges for each unit |
 //! | uri | 16: hash | the URI |
+//! | cell | 16: hash of a cell on earth | cells around a place |
 //!
 //! Dates: a search for "ends after x" must find old values that are wide (a year, an open period). So dates stand in three
 //! classes by width (a day and less, a year and less, more); within a class no value is wider than its bound, thus a scan of low ends beginning that much before
@@ -42,6 +43,7 @@ pub(crate) mod kind {
     pub(crate) const NUMBER: u8 = 0x40;
     pub(crate) const QUANTITY: u8 = 0x41;
     pub(crate) const URI: u8 = 0x50;
+    pub(crate) const CELL: u8 = 0x60;
 }
 
 /// The greatest width in milliseconds of a date in each class; the last class takes what is wider.
@@ -146,6 +148,11 @@ impl Codes {
     /// The hash of a URI, or of a reference's URL.
     pub(crate) fn uri(&self, uri: &str) -> [u8; 16] {
         self.key.keyed_hash16(&[b"uri", uri.as_bytes()])
+    }
+
+    /// The hash of a cell on earth.
+    pub(crate) fn cell(&self, cell: fhir::search::near::Cell) -> [u8; 16] {
+        self.key.keyed_hash16(&[b"cell", &[cell.grid], &cell.row.to_be_bytes(), &cell.column.to_be_bytes()])
     }
 
     /// The hash of a unit's code or human form, whatever its system. Units are compared with their case: `m` and `M` differ.

@@ -38,7 +38,7 @@ impl Search<'_> {
         }
     }
 
-    fn compartments(&self, type_code: u16, patients: &[u64]) -> Clause {
+    pub(super) fn compartments(&self, type_code: u16, patients: &[u64]) -> Clause {
         let key = |patient: &u64| {
             layout::Key::new(self.tenant).u64(*patient).u16(type_code).u16(layout::MEMBERSHIP).into_vec()
         };
@@ -69,7 +69,18 @@ impl Search<'_> {
                 self.bound(source, &mut clauses);
                 Ok(Clause::Has(Has { source, parameter: parameter.id, clauses, found: OnceCell::new() }))
             }
+            Test::Words { narrative, query } => self.words(*narrative, query),
+            Test::Listed(ids) => self.listed(type_code, ids),
+            Test::Near { parameter, places } => self.near(type_code, parameter, places),
+            Test::Within { compartment, id } => self.within(type_code, compartment, id),
+            Test::All(tests) => Ok(Clause::All(self.tests(type_code, tests)?)),
+            Test::Any(tests) => Ok(Clause::Any(self.tests(type_code, tests)?)),
+            Test::Not(test) => Ok(Clause::Not(Box::new(self.test(type_code, test)?))),
         }
+    }
+
+    fn tests(&self, type_code: u16, tests: &[Test]) -> Result<Vec<Clause>, SearchError> {
+        tests.iter().map(|test| self.test(type_code, test)).collect()
     }
 
     fn own(
@@ -99,6 +110,7 @@ impl Search<'_> {
             Some(Modifier::Above | Modifier::Below) => {
                 return Err(unsupported(parameter, "with `:above` or `:below`"));
             }
+            Some(Modifier::Compare(test)) => return self.compared(id, test, values),
             Some(Modifier::Exact | Modifier::Contains | Modifier::Identifier) | None => {}
         }
         if parameter.code == "_id" {

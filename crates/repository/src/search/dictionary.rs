@@ -310,6 +310,26 @@ impl Dictionary {
         }
     }
 
+    /// Calls `take` with the number of each text whose normalised form passes, until it breaks.
+    pub(crate) fn select(&self, passes: &dyn Fn(&str) -> bool, take: &mut dyn FnMut(u32) -> ControlFlow<()>) {
+        let runs = {
+            let state = self.state.read();
+            for ((text, _), number) in &state.young {
+                if passes(text) && take(*number).is_break() {
+                    return;
+                }
+            }
+            state.runs.clone()
+        };
+        for run in runs {
+            for entry in &run.entries {
+                if passes(run.normal(entry)) && take(entry.number).is_break() {
+                    return;
+                }
+            }
+        }
+    }
+
     /// The normalised form of the text with this number.
     pub(crate) fn normal(&self, number: u32) -> Option<String> {
         let state = self.state.read();

@@ -91,5 +91,8 @@ fn describe(clause: &Clause) -> (&'static str, Option<u16>) {
         Clause::Has(_) => ("has", None),
         Clause::Not(_) => ("not", None),
         Clause::Any(_) => ("any of", None),
+        Clause::All(_) => ("all of", None),
+        Clause::Words(_) => ("words", None),
+        Clause::Body(_) => ("bodies", None),
     }
 }

@@ -12,6 +12,7 @@ use storage::engine::{Batch, Reader, Space};
 use super::codes::{Codes, date_class, kind};
 use super::dictionary::{Dictionaries, NewTexts};
 use super::header::{self, Values};
+use super::words::{Changed, WordPostings};
 use super::{SearchError, Terms, last_updated};
 use crate::layout;
 
@@ -53,18 +54,24 @@ pub(crate) struct TermChange<'a> {
 pub(crate) struct Postings {
     dictionaries: Arc<Dictionaries>,
     new_texts: NewTexts,
+    words: WordPostings,
     counts: BTreeMap<(u32, u16), i64>,
 }
 
 impl Postings {
     /// Starts with an empty batch.
     pub(crate) fn new(dictionaries: Arc<Dictionaries>) -> Self {
-        Self { dictionaries, new_texts: NewTexts::default(), counts: BTreeMap::new() }
+        Self {
+            dictionaries,
+            new_texts: NewTexts::default(),
+            words: WordPostings::default(),
+            counts: BTreeMap::new(),
+        }
     }
 
     /// One that makes rows without adding texts: for looking at a version beside the index, whose rows are thrown away.
     pub(crate) fn looking(dictionaries: Arc<Dictionaries>) -> Self {
-        Self { dictionaries, new_texts: NewTexts::looking(), counts: BTreeMap::new() }
+        Self { new_texts: NewTexts::looking(), ..Self::new(dictionaries) }
     }
 
     /// Puts into `batch` what leads from the old rows of a resource to the new ones.
@@ -87,6 +94,13 @@ impl Postings {
             None => Ok(None),
         };
         let (old, new) = (rows_of(change.old)?, rows_of(change.new)?);
+        let changed = Changed { tenant: change.tenant, type_code: change.type_code, number: change.number };
+        self.words.replace(
+            (&self.dictionaries, &mut self.new_texts),
+            engine,
+            changed,
+            (change.old.map(|side| &side.terms.words), change.new.map(|side| &side.terms.words)),
+        )?;
         let by = i64::from(new.is_some()) - i64::from(old.is_some());
         if by != 0 {
             *self.counts.entry((change.tenant, change.type_code)).or_default() += by;
@@ -154,11 +168,20 @@ impl Postings {
         Ok(())
     }
 
+    /// Puts the rows of words alone into `batch`: what [`Self::finish`] would put of them.
+    ///
+    /// # Errors
+    /// From the engine.
+    pub(crate) fn put_words(&mut self, engine: &dyn Reader, batch: &mut Batch) -> Result<(), SearchError> {
+        self.words.finish(engine, batch)
+    }
+
     /// Puts new texts and changed counts into `batch`; to be called once for each batch, after all its changes.
     ///
     /// # Errors
     /// From the engine and the keys.
     pub(crate) fn finish(&mut self, engine: &dyn Reader, batch: &mut Batch) -> Result<(), SearchError> {
+        self.words.finish(engine, batch)?;
         for (key, sealed) in std::mem::take(&mut self.new_texts).rows(&self.dictionaries)? {
             batch.put(layout::DICTIONARY, key, sealed);
         }

@@ -28,7 +28,8 @@ impl DateTest {
             Prefix::LessOrEqual => within || low < self.low,
             Prefix::StartsAfter => low >= self.high,
             Prefix::EndsBefore => high <= self.low,
-            Prefix::Approximate => low < self.high && high > self.low,
+            Prefix::Approximate | Prefix::Overlaps => low < self.high && high > self.low,
+            Prefix::Covers => low <= self.low && self.high <= high,
         }
     }
 
@@ -44,7 +45,8 @@ impl DateTest {
             Prefix::GreaterOrEqual => (self.low.min(before_high), u64::MAX),
             Prefix::LessOrEqual => (0, self.high),
             Prefix::StartsAfter => (self.high, u64::MAX),
-            Prefix::Approximate => (self.low.saturating_sub(width), self.high),
+            Prefix::Approximate | Prefix::Overlaps => (self.low.saturating_sub(width), self.high),
+            Prefix::Covers => (before_high, self.low),
         }
     }
 }
@@ -63,7 +65,8 @@ impl NumberTest {
     pub(crate) fn passes(&self, code: NumberCode) -> bool {
         let within = self.low <= code && code < self.high;
         match self.prefix {
-            Prefix::Equal => within,
+            // Spans alone overlap or cover: numbers are equal then.
+            Prefix::Equal | Prefix::Overlaps | Prefix::Covers => within,
             Prefix::NotEqual => !within,
             Prefix::Greater | Prefix::StartsAfter => code > self.value,
             Prefix::Less | Prefix::EndsBefore => code < self.value,
@@ -78,7 +81,7 @@ impl NumberTest {
         const LEAST: NumberCode = [0; NUMBER_BYTES];
         const GREATEST: NumberCode = [0xFF; NUMBER_BYTES];
         match self.prefix {
-            Prefix::Equal | Prefix::Approximate => (self.low, self.high),
+            Prefix::Equal | Prefix::Approximate | Prefix::Overlaps | Prefix::Covers => (self.low, self.high),
             Prefix::NotEqual => (LEAST, GREATEST),
             Prefix::Greater | Prefix::StartsAfter | Prefix::GreaterOrEqual => (self.value, GREATEST),
             Prefix::Less | Prefix::EndsBefore | Prefix::LessOrEqual => (LEAST, self.value),
@@ -107,6 +110,8 @@ mod tests {
             Prefix::StartsAfter,
             Prefix::EndsBefore,
             Prefix::Approximate,
+            Prefix::Overlaps,
+            Prefix::Covers,
         ];
         for prefix in prefixes {
             for (from, width) in places.iter().flat_map(|from| widths.map(|width| (base + from, width))) {

@@ -2,6 +2,7 @@
 
 use storage::engine::{Direction, KeyRange, Scan, Space};
 
+use super::blocks::Blocks;
 use super::clause::SCAN_STEPS;
 use super::{Search, SearchError};
 use crate::layout;
@@ -17,6 +18,8 @@ pub(crate) enum Stream {
     Term(Scan),
     /// The postings of a few terms, merged.
     Merged(Vec<(Option<u64>, Scan)>),
+    /// The resources that have a word.
+    Blocks(Blocks),
     /// Numbers at hand.
     List(std::vec::IntoIter<u64>),
 }
@@ -27,6 +30,7 @@ impl Stream {
         match self {
             Self::Empty => Ok(None),
             Self::Term(scan) => next_number(search, scan),
+            Self::Blocks(blocks) => blocks.next(search),
             Self::List(list) => Ok(list.next()),
             Self::Merged(heads) => {
                 let Some(least) = heads.iter().filter_map(|(head, _)| *head).min() else { return Ok(None) };

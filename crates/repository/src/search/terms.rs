@@ -8,6 +8,7 @@ use fhir::json::Value;
 use fhir::search::{Parameter, ReferenceTerm, Registry, Term, normalise};
 
 use super::codes::{Codes, NumberCode, TERM_BYTES_MAX, kind};
+use super::words::Words;
 use crate::layout;
 
 /// Texts longer than this are indexed by their beginning; queries are cut alike.
@@ -27,6 +28,8 @@ pub(crate) struct Terms {
     /// Parameter, normalised text, text as written.
     pub(crate) texts: Vec<(u16, CompactString, CompactString)>,
     pub(crate) references: Vec<(u16, Target)>,
+    /// The words of its texts.
+    pub(crate) words: Words,
 }
 
 /// A posting whose term is known: parameter, and the term with its kind.
@@ -92,6 +95,7 @@ impl Terms {
                 numbers: Vec::new(),
                 texts: Vec::new(),
                 references: Vec::new(),
+                words: Words::of(resource),
             },
         };
         registry.extract(resource, &mut |parameter, term| coder.add(parameter, term));
@@ -111,9 +115,9 @@ impl Terms {
         terms
     }
 
-    /// These terms and others of the same resource.
+    /// These terms and others of the same resource, which has the same words.
     pub(crate) fn and(mut self, others: Self) -> Self {
-        let Self { type_code: _, present, fixed, dates, numbers, texts, references } = others;
+        let Self { type_code: _, present, fixed, dates, numbers, texts, references, words: _ } = others;
         join(&mut self.present, present);
         join(&mut self.fixed, fixed);
         join(&mut self.dates, dates);
@@ -125,7 +129,7 @@ impl Terms {
 
     /// These terms but for those of some parameters.
     pub(crate) fn without(mut self, parameters: &[u16]) -> Self {
-        let Self { type_code: _, present, fixed, dates, numbers, texts, references } = &mut self;
+        let Self { type_code: _, present, fixed, dates, numbers, texts, references, words: _ } = &mut self;
         present.retain(|parameter| !parameters.contains(parameter));
         fixed.retain(|fixed| !parameters.contains(&fixed.parameter));
         dates.retain(|(parameter, ..)| !parameters.contains(parameter));
@@ -195,6 +199,11 @@ impl Coder<'_> {
             }
             Term::Reference(reference) => self.reference(id, reference),
             Term::Uri(uri) => self.push(id, &[&[kind::URI], &self.codes.uri(&uri)]),
+            Term::Position(position) => {
+                for cell in position.cells() {
+                    self.push(id, &[&[kind::CELL], &self.codes.cell(cell)]);
+                }
+            }
             // Composites cannot be searched yet: see `super::compile`.
             Term::Composite(_) => {}
         }

@@ -2,6 +2,7 @@
 
 mod generate;
 mod oracle;
+mod special;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -211,7 +212,7 @@ fn updates_and_deletes_leave_no_stale_row() {
     for seed in 300..300 + WORLDS {
         let (mut world, _) = world(seed);
         let fresh = world.rebuilt();
-        for space in [layout::POSTING, layout::COMPARTMENT, layout::MEMBER] {
+        for space in [layout::POSTING, layout::COMPARTMENT, layout::MEMBER, layout::WORD] {
             assert_eq!(world.rows(space), fresh.rows(space), "seed {seed}");
         }
         let counts = |world: &World| -> Vec<_> {
@@ -225,7 +226,7 @@ fn updates_and_deletes_leave_no_stale_row() {
         for (kind, id) in world.stored.keys().cloned().collect::<Vec<_>>() {
             world.delete(&kind, &id);
         }
-        for space in [layout::POSTING, layout::COMPARTMENT, layout::MEMBER] {
+        for space in [layout::POSTING, layout::COMPARTMENT, layout::MEMBER, layout::WORD] {
             assert!(world.rows(space).is_empty());
         }
     }

@@ -4,7 +4,7 @@
 //! The rows that the version had are made anew from its body and laid over the index in memory. Whatever looks through it
 //! sees the one resource as it was, and all others as they are now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use storage::engine::{Batch, Bytes, Direction, EngineError, KeyRange, Operation, Reader, Scan, Space};
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
 use crate::prepare;
 use crate::row::Row;
-use crate::search::{Indexed, Postings, SearchError, TermChange};
+use crate::search::{Indexed, Postings, SearchError, TermChange, words};
 use crate::view::{View, corrupt};
 
 /// The number of a reference's target that has none: nothing bears it.
@@ -30,6 +30,8 @@ const OTHER_SPACES: &[Space] = &[
     layout::STATS,
     layout::MESSAGE,
     layout::PATIENT_KEY,
+    // One row for many resources: see `Image::without`.
+    layout::WORD,
 ];
 
 /// A view in which resource `number` has the version of `row`; `None` if that is a deletion or was erased.
@@ -62,12 +64,15 @@ pub(crate) fn as_of(view: &View, type_code: u16, number: u64, row: &Row) -> Resu
             Ok(known.map_err(|error| SearchError::Store(Box::new(error)))?.unwrap_or(NOBODY))
         })
         .map_err(Error::from)?;
+    postings.put_words(view.reader.as_ref(), &mut batch).map_err(Error::from)?;
     let mut rows: BTreeMap<Space, BTreeMap<Bytes, Bytes>> = BTreeMap::new();
     for (space, operation) in batch.operations() {
         if let Operation::Put(key, value) = operation {
             rows.entry(*space).or_default().insert(key.clone(), value.clone());
         }
     }
+    let current = layout::current_key(view.tenant, type_code, number);
+    rows.entry(layout::CURRENT).or_default().insert(current.into(), row.to_vec().into());
     let image = Image { under: Arc::clone(&view.reader), tenant: view.tenant, number, rows };
     Ok(Some(view.through(Arc::new(image))))
 }
@@ -86,17 +91,42 @@ fn is_own(tenant: u32, number: u64, space: Space, key: &[u8]) -> bool {
         && layout::number_at_end(key) == Some(number)
 }
 
+impl Image {
+    /// A row of a word without the resource; its own rows have it already.
+    fn without(&self, key: &[u8], value: Bytes) -> Option<Bytes> {
+        let own =
+            key.starts_with(&self.tenant.to_be_bytes()).then(|| words::without(key, &value, self.number));
+        match own.flatten() {
+            Some(rest) if rest.is_empty() => None,
+            Some(rest) => Some(rest.into()),
+            None => Some(value),
+        }
+    }
+
+    /// What stands in place of a row that does not say whose it is: words, and the version itself.
+    fn instead(&self, space: Space, key: &[u8]) -> Option<&Bytes> {
+        self.rows.get(&space).filter(|_| space == layout::WORD || space == layout::CURRENT)?.get(key)
+    }
+}
+
 impl Reader for Image {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
         if is_own(self.tenant, self.number, space, key) {
             return Ok(self.rows.get(&space).and_then(|rows| rows.get(key)).cloned());
         }
-        self.under.get(space, key)
+        if let Some(own) = self.instead(space, key) {
+            return Ok(Some(own.clone()));
+        }
+        let value = self.under.get(space, key)?;
+        Ok(if space == layout::WORD { value.and_then(|value| self.without(key, value)) } else { value })
     }
 
     fn contains(&self, space: Space, key: &[u8]) -> Result<bool, EngineError> {
         if is_own(self.tenant, self.number, space, key) {
             return Ok(self.rows.get(&space).is_some_and(|rows| rows.contains_key(key)));
+        }
+        if space == layout::WORD {
+            return Ok(self.get(space, key)?.is_some());
         }
         self.under.contains(space, key)
     }
@@ -114,6 +144,25 @@ impl Reader for Image {
             .collect();
         if direction == Direction::Reverse {
             own.reverse();
+        }
+        if space == layout::WORD {
+            let own_keys: BTreeSet<Bytes> = own.iter().map(|(key, _)| key.clone()).collect();
+            let image = Self {
+                under: Arc::clone(&self.under),
+                tenant: self.tenant,
+                number: self.number,
+                rows: BTreeMap::new(),
+            };
+            let others = self.under.scan(space, range, direction).filter_map(move |row| match row {
+                Ok((key, _)) if own_keys.contains(&key) => None,
+                Ok((key, value)) => image.without(&key, value).map(|value| Ok((key, value))),
+                Err(error) => Some(Err(error)),
+            });
+            return Box::new(Merged {
+                own: own.into_iter().peekable(),
+                others: others.peekable(),
+                direction,
+            });
         }
         let (tenant, number) = (self.tenant, self.number);
         let others = self

@@ -1,11 +1,13 @@
 //! `capabilities`: what this server does, told from the registries that do it (R4 3.1.0.10).
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use fhir::definitions;
 use fhir::json::{Value, array, object};
+use fhir::search::query::SPECIAL;
 use fhir::search::{Kind, Registry};
 use http::{HeaderMap, StatusCode};
 
@@ -108,6 +110,20 @@ fn operations<'a>(list: impl Iterator<Item = &'a Operation>) -> Option<(&'static
     (!list.is_empty()).then(|| ("operation", Value::from(list)))
 }
 
+/// What may refer to each type, as `_revinclude` takes it. References that may be of any type are named at none: they would
+/// stand at all.
+static REVERSE: LazyLock<HashMap<&'static str, Vec<String>>> = LazyLock::new(|| {
+    let mut reverse: HashMap<&'static str, Vec<String>> = HashMap::new();
+    for source in definitions::resource_types() {
+        for parameter in Registry::base().parameters(source.name) {
+            for target in &parameter.targets {
+                reverse.entry(target).or_default().push(format!("{}:{}", source.name, parameter.code));
+            }
+        }
+    }
+    reverse
+});
+
 fn resource(name: &'static str) -> Value {
     let parameters = Registry::base().parameters(name);
     let references = || parameters.iter().filter(|parameter| parameter.kind == Kind::Reference);
@@ -128,15 +144,17 @@ fn resource(name: &'static str) -> Value {
     if !includes.is_empty() {
         members.push(("searchInclude", Value::from(includes)));
     }
+    let reverse: Vec<Value> =
+        REVERSE.get(name).into_iter().flatten().map(|one| Value::from(one.as_str())).collect();
+    if !reverse.is_empty() {
+        members.push(("searchRevInclude", Value::from(reverse)));
+    }
     let offered: Vec<Value> = parameters
         .iter()
-        .filter(|parameter| parameter.kind.is_offered())
-        .map(|parameter| {
-            object([
-                ("name", Value::from(parameter.code.as_str())),
-                ("type", Value::from(parameter.kind.code())),
-            ])
-        })
+        .filter(|parameter| parameter.is_offered())
+        .map(|parameter| (parameter.code.as_str(), parameter.kind))
+        .chain(SPECIAL.iter().copied())
+        .map(|(code, kind)| object([("name", Value::from(code)), ("type", Value::from(kind.code()))]))
         .collect();
     members.push(("searchParam", Value::from(offered)));
     let own =
@@ -163,8 +181,13 @@ mod tests {
                 |value: &Value, member: &str| value.get(member).and_then(Value::as_str).unwrap().to_owned();
             let name = text(resource, "type");
             let includes = resource.get("searchInclude").map(Value::elements).unwrap_or_default().iter();
+            let reverse = resource.get("searchRevInclude").map(Value::elements).unwrap_or_default();
+            let reverse = reverse.iter().step_by(7);
+            let reverse =
+                reverse.filter_map(|include| Some(("_revinclude".to_owned(), include.as_str()?.to_owned())));
             let mut pairs: Vec<(String, String)> = includes
                 .filter_map(|include| Some(("_include".to_owned(), include.as_str()?.to_owned())))
+                .chain(reverse)
                 .collect();
             for parameter in resource.get("searchParam").map(Value::elements).unwrap_or_default() {
                 let sample = match text(parameter, "type").as_str() {
@@ -173,6 +196,8 @@ mod tests {
                     "uri" => "urn:oid:1.2.3",
                     "reference" => "http://h.example/1",
                     "string" | "token" => "a",
+                    "special" if text(parameter, "name") == "near" => "47|8|5|km",
+                    "special" => "_id eq a",
                     other => panic!("{name}: a parameter of kind {other} is refused"),
                 };
                 pairs.push((text(parameter, "name"), sample.to_owned()));

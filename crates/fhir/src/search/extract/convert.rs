@@ -5,6 +5,7 @@
 use compact_str::CompactString;
 use rust_decimal::Decimal;
 
+use super::super::near::Position;
 use super::super::{Kind, ReferenceTerm, Term, date, number};
 use crate::json::Value;
 use crate::path::TypeInfo;
@@ -28,6 +29,11 @@ pub(super) fn convert(kind: Kind, value: &Value, ty: &'static TypeInfo, emit: &m
         Kind::Uri => {
             if let Some(uri) = value.as_str().filter(|uri| !uri.is_empty()) {
                 emit(Term::Uri(uri.into()));
+            }
+        }
+        Kind::Special if ty.name == "Location.position" => {
+            if let Some(position) = Position::of(value) {
+                emit(Term::Position(position));
             }
         }
         Kind::Composite | Kind::Special => {}

@@ -24,6 +24,7 @@ fn show(term: &Term) -> String {
         }
         Term::Reference(ReferenceTerm::Canonical { url, version }) => format!("{url}|{}", part(version)),
         Term::Uri(uri) => uri.to_string(),
+        Term::Position(_) => "a place".to_owned(),
         Term::Composite(parts) => parts.iter().map(show).collect::<Vec<_>>().join(" $ "),
     }
 }

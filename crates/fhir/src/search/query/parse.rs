@@ -53,28 +53,28 @@ pub fn parse(
     if issues.is_empty() { Ok(reader.query) } else { Err(issues) }
 }
 
-struct Problem {
-    code: IssueType,
-    text: String,
+pub(super) struct Problem {
+    pub(super) code: IssueType,
+    pub(super) text: String,
 }
 
-fn unsupported(text: impl Into<String>) -> Problem {
+pub(super) fn unsupported(text: impl Into<String>) -> Problem {
     Problem { code: IssueType::NotSupported, text: text.into() }
 }
 
-fn wrong(name: &str, text: &str) -> Problem {
+pub(super) fn wrong(name: &str, text: &str) -> Problem {
     Problem { code: IssueType::Value, text: format!("`{}`: {text}", shown(name)) }
 }
 
 /// A name from the request, cut to a length fit for a message.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     name.chars().filter(|char| !char.is_control()).take(80).collect()
 }
 
-struct Reader<'l> {
+pub(super) struct Reader<'l> {
     registry: &'l Registry,
-    query: Query,
-    limits: &'l Limits,
+    pub(super) query: Query,
+    pub(super) limits: &'l Limits,
     tests: usize,
     /// Names that may be given only once, and were.
     seen: Vec<&'static str>,
@@ -132,8 +132,11 @@ impl Reader<'_> {
             }
             EXPLAIN_PARAMETER => self.query.explain = text == "true",
             "_format" | "_pretty" => {}
-            "_contained" | "_containedType" | "_text" | "_content" | "_filter" | "_list" | "_query"
-            | "_type" => {
+            "_filter" => {
+                let test = self.filtered(text)?;
+                self.query.criteria.push(Criterion { name: name.into(), test });
+            }
+            "_contained" | "_containedType" | "_query" | "_type" => {
                 return Err(unsupported(format!("`{name}` is not offered")));
             }
             _ => self.criterion(name, text)?,
@@ -208,7 +211,7 @@ impl Reader<'_> {
     }
 
     /// Finds a parameter, or names those that are written nearly like it.
-    fn find(&self, resource_type: &str, code: &str) -> Result<Arc<Parameter>, Problem> {
+    pub(super) fn find(&self, resource_type: &str, code: &str) -> Result<Arc<Parameter>, Problem> {
         if let Some(found) = self.registry.parameter(resource_type, code) {
             return Ok(Arc::clone(found));
         }
@@ -232,18 +235,27 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn test(&mut self, resource_type: &str, name: &str, text: &str, steps: usize) -> Result<Test, Problem> {
+    /// Counts a test that is `steps` references away.
+    pub(super) fn count(&mut self, steps: usize, name: &str) -> Result<(), Problem> {
         self.tests += 1;
         if steps > self.limits.chain_steps_max || self.tests > self.limits.tests_max {
             let most = self.limits.chain_steps_max;
             let text = format!("`{}`: a chain may follow {most} references, to few types each", shown(name));
             return Err(Problem { code: IssueType::TooCostly, text });
         }
+        Ok(())
+    }
+
+    fn test(&mut self, resource_type: &str, name: &str, text: &str, steps: usize) -> Result<Test, Problem> {
+        self.count(steps, name)?;
         if let Some(rest) = name.strip_prefix("_has:") {
             return self.has(resource_type, name, rest, text, steps);
         }
         if let Some((head, rest)) = name.split_once('.') {
             return self.chain(resource_type, head, rest, text, steps);
+        }
+        if let Some(test) = self.special(resource_type, name, text)? {
+            return Ok(test);
         }
         let (code, modifier) =
             name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
@@ -278,6 +290,16 @@ impl Reader<'_> {
         text: &str,
         steps: usize,
     ) -> Result<Test, Problem> {
+        self.follow(resource_type, head, &mut |reader, target| reader.test(target, rest, text, steps + 1))
+    }
+
+    /// A test of what a reference leads to: `then` makes it for each type of target that there may be.
+    pub(super) fn follow(
+        &mut self,
+        resource_type: &str,
+        head: &str,
+        then: &mut dyn FnMut(&mut Self, &str) -> Result<Test, Problem>,
+    ) -> Result<Test, Problem> {
         let (code, target) = head.split_once(':').map_or((head, None), |(code, target)| (code, Some(target)));
         let parameter = self.find(resource_type, code)?;
         if parameter.kind != Kind::Reference {
@@ -285,7 +307,7 @@ impl Reader<'_> {
         }
         if let Some(target) = target {
             check_target(&parameter, head, target)?;
-            let test = self.test(target, rest, text, steps + 1)?;
+            let test = then(self, target)?;
             let branches = vec![Branch { resource_type: target.into(), test }];
             return Ok(Test::Chain { parameter, branches });
         }
@@ -298,7 +320,7 @@ impl Reader<'_> {
         let mut branches = Vec::new();
         let mut problem = None;
         for target in &parameter.targets {
-            match self.test(target, rest, text, steps + 1) {
+            match then(self, target) {
                 Ok(test) => branches.push(Branch { resource_type: (*target).into(), test }),
                 // Not every target has the parameter; it is enough that one has.
                 Err(found) => {
@@ -333,6 +355,19 @@ impl Reader<'_> {
         let (Some(source), Some(code), Some(inner)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(wrong(name, "`_has:Type:reference:parameter` is expected"));
         };
+        let parameter = self.referring(resource_type, name, source, code)?;
+        let test = Box::new(self.test(source, inner, text, steps + 1)?);
+        Ok(Test::Has { resource_type: source.into(), parameter, test })
+    }
+
+    /// The reference parameter by which `source` refers to `resource_type`; `name` is what asks for it.
+    pub(super) fn referring(
+        &self,
+        resource_type: &str,
+        name: &str,
+        source: &str,
+        code: &str,
+    ) -> Result<Arc<Parameter>, Problem> {
         if !definitions::is_resource(source) {
             return Err(wrong(name, "it names no resource type of R4"));
         }
@@ -341,12 +376,11 @@ impl Reader<'_> {
             return Err(wrong(name, "the second part must be a reference parameter"));
         }
         check_target(&parameter, name, resource_type)?;
-        let test = Box::new(self.test(source, inner, text, steps + 1)?);
-        Ok(Test::Has { resource_type: source.into(), parameter, test })
+        Ok(parameter)
     }
 }
 
-fn check_target(parameter: &Parameter, name: &str, target: &str) -> Result<(), Problem> {
+pub(super) fn check_target(parameter: &Parameter, name: &str, target: &str) -> Result<(), Problem> {
     if !definitions::is_resource(target) {
         return Err(wrong(name, "it names no resource type of R4"));
     }

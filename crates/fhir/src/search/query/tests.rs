@@ -242,7 +242,7 @@ fn what_shapes_the_answer_is_no_criterion() {
         ("_count=1&_count=2", "more than once"),
         ("_include=Observation", "is expected"),
         ("_include=Observation:code", "no reference"),
-        ("_text=x", "not offered"),
+        ("_query=x", "not offered"),
     ] {
         refused("Observation", bad, part);
     }

@@ -181,7 +181,7 @@ fn reference(target: Option<&str>, text: &str) -> Result<ReferenceValue, &'stati
     })
 }
 
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }

@@ -298,7 +298,7 @@ fn token(system: Option<&str>, code: Option<&str>, asked: &str) -> bool {
     }
 }
 
-fn prefixed(asked: &str) -> (&str, &str) {
+pub(super) fn prefixed(asked: &str) -> (&str, &str) {
     let (prefix, rest) = asked.split_at(asked.len().min(2));
     if prefix.len() == 2 && prefix.bytes().all(|byte| byte.is_ascii_alphabetic()) {
         (prefix, rest)

@@ -188,6 +188,13 @@ impl World {
     pub(super) fn look<T>(&self, bounds: &Bounds, work: impl FnOnce(&Search<'_>) -> T) -> T {
         let snapshot = self.engine.snapshot();
         let ids = |type_code: u16, id: &str| Ok(self.ids.get(&(type_code, id.to_owned())).copied());
+        let bodies = |type_code: u16, number: u64| {
+            let mut all = self.stored.iter();
+            let found = all.find(|((kind, _), stored)| {
+                layout::type_code(kind) == Some(type_code) && stored.number == number
+            });
+            Ok(found.map(|(_, stored)| stored.resource.clone()))
+        };
         let search = Search {
             registry: Registry::base(),
             reader: snapshot.as_ref(),
@@ -196,6 +203,7 @@ impl World {
             codes: &self.codes,
             dictionaries: &self.dictionaries,
             ids: &ids,
+            bodies: &bodies,
             bounds,
             limits: &self.limits,
             now_ms: NOW_MS,

@@ -1,6 +1,7 @@
 //! `search-parameters.md`: what can be searched for, by type.
 
 use fhir::definitions;
+use fhir::search::query;
 use fhir::search::{Kind, Parameter, Registry};
 
 /// The page.
@@ -13,8 +14,15 @@ pub(super) fn page() -> String {
     out.push_str(GENERAL);
     let mut common = parameters("Patient", true);
     common.extend(definitions::search_parameters().iter().filter(|one| unread(one)).map(|one| {
-        vec![format!("`{}`", one.code), one.kind.to_owned(), String::new(), "*refused*".to_owned()]
+        let special = query::SPECIAL.iter().any(|(code, _)| *code == one.code);
+        let mark = if special { "" } else { "*refused*" };
+        vec![format!("`{}`", one.code), one.kind.to_owned(), String::new(), mark.to_owned()]
     }));
+    common.extend(
+        query::SPECIAL.iter().filter(|(code, _)| !common_code(code)).map(|(code, kind)| {
+            vec![format!("`{code}`"), kind.code().to_owned(), String::new(), String::new()]
+        }),
+    );
     out.push_str("\n## Every type\n\n");
     out.push_str(&super::table(HEADINGS, &common));
     let mut types: Vec<&str> = definitions::resource_types().map(|one| one.name).collect();
@@ -39,6 +47,11 @@ fn unread(parameter: &definitions::SearchParameter) -> bool {
         .any(|base| matches!(base.type_name, "Resource" | "DomainResource") && base.expression.is_empty())
 }
 
+/// Whether the definitions name a parameter of all types.
+fn common_code(code: &str) -> bool {
+    definitions::search_parameters().iter().any(|one| one.code == code)
+}
+
 fn parameters(resource_type: &str, common: bool) -> Vec<Vec<String>> {
     Registry::base()
         .parameters(resource_type)
@@ -53,7 +66,7 @@ fn row(parameter: &Parameter) -> Vec<String> {
         [] if parameter.kind == Kind::Reference => "any type".to_owned(),
         targets => targets.join(", "),
     };
-    let mark = if parameter.kind.is_offered() { "" } else { "*refused*" };
+    let mark = if parameter.is_offered() { "" } else { "*refused*" };
     vec![format!("`{}`", parameter.code), parameter.kind.code().to_owned(), targets, mark.to_owned()]
 }
 
@@ -72,4 +85,41 @@ const GENERAL: &str = "
 
 Beside criteria: `_include`, `_revinclude` (both with `:iterate`), `_sort`, `_count`, `_total`, `_summary`, `_elements`,
 `__explain=true`.
+
+## Words
+
+`_text` searches the narrative, `_content` all free text: narrative, `markdown` and `string` elements, of contained resources
+too, but not codes, identifiers, contacts and URIs. Words are compared without case and accents.
+
+| written | finds |
+|---|---|
+| `heart failure`, `heart AND failure` | both words, anywhere |
+| `bone OR liver`, `bone,liver` | one of them |
+| `diabetes NOT insipidus` | the first without the second (`NOT` in capitals) |
+| `\"heart failure\"` | the words beside each other |
+| `nephro*` | words that begin so |
+| `(bone OR liver) and metastases` | parentheses first, then `AND`, then `OR` |
+
+## Filters
+
+`_filter` takes the grammar of R4 3.1.3: comparisons joined by `and`, `or` (from left to right), `not (…)` and parentheses; paths
+with points (`subject.name`), types (`subject:Patient.name`), filters in brackets (`subject[active eq true].name`) and
+`_has:Observation:patient:code`. `loinc`, `snomed`, `rxnorm` and `ucum` stand for their systems.
+
+| kind | operators |
+|---|---|
+| all | `pr` |
+| string | `eq` `ne` `co` `sw` `ew` `gt` `lt` `ge` `le` |
+| number, quantity | `eq` `ne` `gt` `lt` `ge` `le` `ap` `sa` `eb` |
+| date | those, `po` (overlaps), `co` (holds the given time) |
+| token, URI | `eq` `ne` |
+| reference | `re` `eq` `ne` |
+| composite | `eq` `ne` |
+
+`ne` of a token, reference or URI holds where there is a value and none is the given one. `ss`, `sb`, `in`, `ni` are refused by name.
+
+## Lists and places
+
+`_list=1,2` finds what the Lists refer to; functional lists (`$current-allergies`) are refused by name. `Location?near=latitude|longitude|distance|units`
+takes UCUM lengths, kilometres without one, 50 km without a distance.
 ";
