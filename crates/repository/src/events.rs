@@ -17,12 +17,31 @@ pub const METRICS: &[[&str; 4]] = &[
         "",
         "Time of one run: checks, one append with its fsync, the index.",
     ],
+    ["jobs_waiting", "gauge", "", "Jobs that nobody works on yet."],
+    ["jobs_finished_total", "counter", "kind, outcome", "Jobs that ended, `done` or `failed`."],
+    ["export_resources_total", "counter", "", "Resources written to files of exports."],
 ];
 
 /// A step of reindexing was committed.
 pub(crate) fn reindexed(resources: usize, retiring: bool) {
     let work = if retiring { "retire" } else { "build" };
     metrics::counter!("index_reindex_resources_total", "work" => work).increment(resources as u64);
+}
+
+/// So many jobs wait.
+pub(crate) fn jobs(waiting: usize) {
+    metrics::gauge!("jobs_waiting").set(waiting as f64);
+}
+
+/// A job ended.
+pub(crate) fn job_done(kind: &str, well: bool) {
+    let outcome = if well { "done" } else { "failed" };
+    metrics::counter!("jobs_finished_total", "kind" => kind.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// So many resources were written to a file of an export.
+pub(crate) fn exported(resources: u64) {
+    metrics::counter!("export_resources_total").increment(resources);
 }
 
 /// A run of transactions was committed or refused.

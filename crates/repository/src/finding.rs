@@ -245,7 +245,17 @@ pub(crate) fn with_search<T>(
     base: Option<&str>,
     work: impl FnOnce(&Search<'_>) -> std::result::Result<T, SearchError>,
 ) -> Result<T> {
-    let limits = SearchLimits::default();
+    with_limits(view, bounds, &SearchLimits::default(), (now_ms, base), work)
+}
+
+/// As [`with_search`], within other limits; `now_ms` and `base` together.
+pub(crate) fn with_limits<T>(
+    view: &View,
+    bounds: &Bounds,
+    limits: &SearchLimits,
+    (now_ms, base): (i64, Option<&str>),
+    work: impl FnOnce(&Search<'_>) -> std::result::Result<T, SearchError>,
+) -> Result<T> {
     let newest: &dyn Reader = view.core.engine.as_ref();
     let ids = |type_code: u16, id: &str| {
         view.number(type_code, id).map_err(|error| SearchError::Store(Box::new(error)))
@@ -263,7 +273,7 @@ pub(crate) fn with_search<T>(
         ids: &ids,
         bodies: &bodies,
         bounds,
-        limits: &limits,
+        limits,
         now_ms,
         base,
         steps: Cell::new(0),

@@ -127,8 +127,20 @@ pub(crate) fn audited<T>(
     resource_type: Option<&str>,
     work: impl FnOnce(&mut Shown) -> Result<T>,
 ) -> Result<T> {
+    recorded(inner, caller, (interaction, resource_type, ""), caller.decide(interaction, resource_type), work)
+}
+
+/// As [`audited`], for a call that was decided already; `deed` is the interaction, the type, and short words for the event.
+pub(crate) fn recorded<T>(
+    inner: &Inner,
+    caller: &Caller,
+    deed: (Interaction, Option<&str>, &str),
+    decided: Result<Reach>,
+    work: impl FnOnce(&mut Shown) -> Result<T>,
+) -> Result<T> {
+    let (interaction, resource_type, words) = deed;
     let mut shown = Shown { reach: Reach::All, entities: Vec::new(), query_hash: None, operation: "" };
-    let result = caller.decide(interaction, resource_type).and_then(|reach| {
+    let result = decided.and_then(|reach| {
         shown.reach = reach;
         work(&mut shown)
     });
@@ -141,7 +153,7 @@ pub(crate) fn audited<T>(
     event.source.clone_from(&caller.source);
     event.query_hash = shown.query_hash;
     event.entities = shown.entities;
-    shown.operation.clone_into(&mut event.detail);
+    if shown.operation.is_empty() { words } else { shown.operation }.clone_into(&mut event.detail);
     if let Err(error) = &result {
         event.outcome = match error.kind() {
             ErrorKind::Internal | ErrorKind::Corrupt | ErrorKind::Unavailable => Outcome::Failed,

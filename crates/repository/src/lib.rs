@@ -18,7 +18,8 @@
 //! # The way of a read
 //!
 //! `view` finds a resource's number and row, opens the sealed body and copies version and time into it; `finding` does so
-//! for what `search` found. No public function reads or writes a resource but those of [`Access`].
+//! for what `search` found. No public function reads or writes a resource but those of [`Access`], and of [`Jobs`] for
+//! what takes longer than a request: each knows its caller.
 //!
 //! Not for: HTTP, formats other than FHIR JSON, policy (`protect` decides), keys and files (`storage`).
 
@@ -31,9 +32,11 @@ mod core;
 mod dangling;
 mod error;
 mod events;
+mod export;
 mod feed;
 mod finding;
 mod gate;
+mod jobs;
 pub mod layout;
 mod numbers;
 mod parameters;
@@ -60,8 +63,10 @@ pub use access::{Job, apply_together};
 pub use dangling::{Dangling, dangling};
 pub use error::{Error, ErrorKind, Result};
 pub use events::METRICS;
+pub use export::{EXPORT_PATIENTS_MAX, ExportLevel, ExportOptions};
 pub use feed::{Changes, Committed, FEED_CHANGES_MAX, Place};
 pub use gate::Caller;
+pub use jobs::{FileRole, FileWriter, JobFile, JobOptions, JobState, JobStatus, Jobs, Runner, Stop, Ticket};
 pub use prepare::{RESOURCE_BYTES_MAX, TERMINOLOGY_BYTES_MAX};
 pub use reindex::{Phase, Reindexing};
 pub use store::{Options, Parts, Progress, SpaceReport, Store, index_fits, rebuild, verify};

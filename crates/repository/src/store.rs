@@ -217,6 +217,13 @@ impl Store {
         &self.inner
     }
 
+    /// 32 bytes that nobody can guess.
+    pub fn draw_secret(&self) -> [u8; 32] {
+        let mut drawn = [0; 32];
+        self.inner.random.fill(&mut drawn);
+        drawn
+    }
+
     /// The time as the store's clock has it, milliseconds since 1970 UTC.
     pub fn now_ms(&self) -> i64 {
         self.inner.clock.now_ms()

@@ -1,20 +1,24 @@
 //! What every request shares, and what is found out about each before a handler runs.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir::json::{self, Value};
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Limited};
 use metrics_exporter_prometheus::PrometheusHandle;
 use protect::access::Purpose;
 use protect::token::TokenStore;
-use repository::{Access, Caller, Store};
+use repository::{Access, Caller, Jobs, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::faults;
+use crate::jobs::Deferred;
 use crate::limits::RequestLimits;
 use crate::outbound::Outbound;
 use crate::reply::Refusal;
@@ -28,6 +32,9 @@ pub struct Edge {
     outbound: Outbound,
     limits: RequestLimits,
     public_url: Option<String>,
+    jobs: Option<Jobs>,
+    /// Who stands behind the words that jobs show instead of a token.
+    stand_ins: Mutex<HashMap<String, Caller>>,
     busy: Arc<Semaphore>,
     /// One permit a byte of the bodies in memory.
     room: Arc<Semaphore>,
@@ -48,6 +55,8 @@ pub struct Parts {
     pub metrics: Option<PrometheusHandle>,
     /// The way to other hosts.
     pub outbound: Outbound,
+    /// The jobs; without them nothing is answered later.
+    pub jobs: Option<Jobs>,
     /// Bounds of requests.
     pub limits: RequestLimits,
     /// The base of links in answers, such as `https://ward.example.org`; taken from the request's host without it.
@@ -67,6 +76,8 @@ impl Edge {
             ingest: parts.ingest,
             metrics: parts.metrics,
             outbound: parts.outbound,
+            jobs: parts.jobs,
+            stand_ins: Mutex::default(),
             limits: parts.limits,
             public_url: parts.public_url.map(|url| url.trim_end_matches('/').to_owned()),
             ready: AtomicBool::new(false),
@@ -112,6 +123,9 @@ impl Edge {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, secret)| secret.trim())
             .ok_or_else(|| Refusal::login("show a token: `Authorization: Bearer …`"))?;
+        if let Some(caller) = self.behind(secret) {
+            return Ok(caller);
+        }
         let grant = self
             .tokens
             .verify(secret)
@@ -127,6 +141,50 @@ impl Edge {
             scopes: grant.spec.scopes,
             request_id: self.request_id(headers),
         })
+    }
+
+    pub(crate) fn jobs(&self) -> Option<&Jobs> {
+        self.jobs.as_ref()
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.store.now_ms()
+    }
+
+    /// Begins to work on jobs; to be called within the runtime that they use.
+    ///
+    /// # Errors
+    /// `Unavailable` if threads cannot be had.
+    pub fn start_jobs(self: &Arc<Self>) -> repository::Result<()> {
+        let Some(jobs) = &self.jobs else { return Ok(()) };
+        let routes = crate::router::router(Arc::clone(self));
+        let deferred = Deferred::new(self, routes, tokio::runtime::Handle::current());
+        jobs.serve(Deferred::KIND, Arc::new(deferred));
+        jobs.start()
+    }
+
+    /// Stops working on jobs; they go on at the next start. Blocks until those at work have come to a halt.
+    pub fn stop_jobs(&self) {
+        if let Some(jobs) = &self.jobs {
+            jobs.close();
+        }
+    }
+
+    /// Words by which a job is known as its caller, for as long as they live. They are drawn anew for each and are never
+    /// written down or sent.
+    pub(crate) fn stand_in(self: &Arc<Self>, caller: Caller) -> StandIn {
+        let secret = format!("{STAND_IN}{}", URL_SAFE_NO_PAD.encode(self.store.draw_secret()));
+        if let Ok(mut stand_ins) = self.stand_ins.lock() {
+            stand_ins.insert(secret.clone(), caller);
+        }
+        StandIn { edge: Arc::clone(self), secret }
+    }
+
+    fn behind(&self, secret: &str) -> Option<Caller> {
+        if !secret.starts_with(STAND_IN) {
+            return None;
+        }
+        self.stand_ins.lock().ok()?.get(secret).cloned()
     }
 
     /// Opens the door for the caller of these headers.
@@ -236,6 +294,29 @@ impl Edge {
                 tracing::error!("a request panicked");
                 Err(Refusal::new(faults::BROKEN, "an internal error; it has been logged"))
             }
+        }
+    }
+}
+
+/// What the words of jobs begin with; no token does.
+const STAND_IN: &str = "job:";
+
+/// Words instead of a token; see [`Edge::stand_in`].
+pub(crate) struct StandIn {
+    edge: Arc<Edge>,
+    secret: String,
+}
+
+impl StandIn {
+    pub(crate) fn secret(&self) -> &str {
+        &self.secret
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        if let Ok(mut stand_ins) = self.edge.stand_ins.lock() {
+            stand_ins.remove(&self.secret);
         }
     }
 }

@@ -9,6 +9,7 @@ mod edge;
 mod events;
 mod faults;
 mod health;
+mod jobs;
 mod limits;
 mod listen;
 mod operations;

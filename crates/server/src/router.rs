@@ -16,7 +16,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::edge::Edge;
 use crate::reply::{FHIR_JSON, Refusal};
-use crate::{channel, drain, events, faults, health, operations, rest, xml};
+use crate::{channel, drain, events, faults, health, jobs, operations, rest, xml};
 
 /// Answers smaller than this are sent as they are: compressing them costs more than it saves.
 const COMPRESS_ABOVE_BYTES: u64 = 1024;
@@ -30,7 +30,9 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/channels/{name}", post(channel::receive))
         .merge(rest::routes())
         .merge(operations::routes())
+        .merge(jobs::routes())
         .with_state(Arc::clone(&edge))
+        .layer(middleware::from_fn_with_state(Arc::clone(&edge), jobs::defer))
         .layer(middleware::from_fn(measure))
         .layer(middleware::from_fn_with_state(Arc::clone(&edge), xml::read))
         .layer(RequestDecompressionLayer::new())

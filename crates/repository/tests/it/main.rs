@@ -17,6 +17,7 @@ mod corpus;
 mod crash;
 mod erase;
 mod everything;
+mod export;
 mod fixture;
 mod history;
 mod interactions;

@@ -7,6 +7,7 @@ mod diff;
 mod document;
 mod everything;
 mod expand;
+mod export;
 mod graphql;
 mod lastn;
 mod lookup;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
         .merge(document::routes())
         .merge(lastn::routes())
         .merge(everything::routes())
+        .merge(export::routes())
         .merge(graphql::routes())
         .merge(meta::routes())
 }

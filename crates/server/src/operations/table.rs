@@ -50,11 +50,21 @@ macro_rules! r4 {
     };
 }
 
+/// Those of Bulk Data Access.
+macro_rules! bulk {
+    ($id:literal) => {
+        concat!("http://hl7.org/fhir/uv/bulkdata/OperationDefinition/", $id)
+    };
+}
+
 /// All operations. One line each.
 #[rustfmt::skip]
 pub(crate) const OPERATIONS: &[Operation] = &[
     row("everything", r4!("Patient-everything"), &["Patient"], INSTANCE, READS),
     row("everything", r4!("Encounter-everything"), &["Encounter"], INSTANCE, READS),
+    row("export", bulk!("export"), &[], SYSTEM, READS),
+    row("export", bulk!("patient-export"), &["Patient"], TYPE, READS),
+    row("export", bulk!("group-export"), &["Group"], INSTANCE, READS),
     row("graphql", r4!("Resource-graphql"), &["Resource"], SYSTEM | INSTANCE, READS),
     row("meta", r4!("Resource-meta"), &["Resource"], INSTANCE, READS),
     row("meta-add", r4!("Resource-meta-add"), &["Resource"], INSTANCE, WRITES),

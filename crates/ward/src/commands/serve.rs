@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use ingest::config::ChannelKind;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use repository::{JobOptions, Jobs};
 use server::tls::{Certificates, server_config};
 use server::{Edge, ListenLimits, RequestLimits};
 use tokio::net::TcpListener;
@@ -145,6 +146,7 @@ impl Running {
             ingest: Some(Arc::clone(&home.ingest)),
             metrics: recorder.clone(),
             outbound: config.outbound.open()?,
+            jobs: Some(Jobs::open(&home.store, JobOptions::default()).during("the jobs could not be read")?),
             limits: RequestLimits { body_bytes_max: config.https.body_bytes_max, ..RequestLimits::default() },
             public_url: config.https.public_url.clone(),
         });
@@ -183,6 +185,7 @@ impl Running {
             }
         }
         tasks.spawn(renew(home.base.clone(), config.https.hosts.clone(), certificates, renew_at, stopping));
+        edge.start_jobs().during("the jobs could not be started")?;
         edge.set_ready(true);
         let url = format!("https://{}", shown(address, &config.https.hosts));
         tell(&home.base, &url)?;
@@ -197,6 +200,7 @@ impl Served {
         let _ = self.stop.send(true);
         while self.tasks.join_next().await.is_some() {}
         let _ = std::fs::remove_file(self.home.base.layout.running());
+        tokio::task::block_in_place(|| self.edge.stop_jobs());
         drop(self.edge);
         self.home.close();
     }

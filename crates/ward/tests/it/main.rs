@@ -11,6 +11,7 @@
 
 mod support;
 
+mod bulk;
 mod canary;
 mod channels;
 mod command_line;
