@@ -17,6 +17,7 @@ mod home;
 mod mllp;
 mod output;
 mod root;
+mod served;
 mod tls;
 
 use std::path::PathBuf;
@@ -25,7 +26,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, channel, convert, demo, fhirpath, index, ingest, init, reference, serve, settings, token, validate,
+    audit, channel, convert, demo, fhirpath, index, ingest, init, package, reference, serve, settings, token,
+    validate,
 };
 use crate::failure::{Failure, Result};
 
@@ -83,6 +85,9 @@ enum Command {
     /// Look at channels, their quarantine, and do messages again
     #[command(subcommand)]
     Channel(channel::Verb),
+    /// Put FHIR packages (profiles, value sets, code systems) into the store, and list them
+    #[command(subcommand)]
+    Package(package::Verb),
     /// Check FHIR resources against R4
     Validate(validate::Arguments),
     /// Evaluate a FHIRPath expression on a resource
@@ -128,6 +133,7 @@ fn run(cli: Cli) -> Result {
         Command::Ingest(arguments) => ingest::run(common, &arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Channel(verb) => channel::run(common, &verb),
+        Command::Package(verb) => package::run(common, &verb),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Fhirpath(arguments) => fhirpath::run(&arguments),
         Command::Token(verb) => token::run(common, &verb),

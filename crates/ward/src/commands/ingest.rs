@@ -7,16 +7,14 @@ use clap::Args;
 use http::Method;
 use ingest::files::Tally;
 use ingest::{Outcome, Run};
-use tokio::runtime::Runtime;
 
 use crate::Common;
-use crate::client::Client;
-use crate::commands::token;
 use crate::config::Config;
 use crate::failure::{During, Failure, Result, chain};
 use crate::home::{Base, FILES_CHANNEL, Home};
 use crate::output::{self, Format};
-use crate::{root, tls};
+use crate::root;
+use crate::served::Served;
 
 /// What `ward ingest` takes.
 #[derive(Debug, Args)]
@@ -133,17 +131,8 @@ fn walk(path: &Path, found: &mut Vec<PathBuf>) -> Result {
 
 /// How messages get in: straight into the open store, or through the server that has it open.
 enum Way {
-    Direct {
-        home: Box<Home>,
-        channel: std::sync::Arc<ingest::Channel>,
-    },
-    Server {
-        runtime: Runtime,
-        client: Box<Client>,
-        path: String,
-        base: Box<Base>,
-        token: protect::token::TokenId,
-    },
+    Direct { home: Box<Home>, channel: std::sync::Arc<ingest::Channel> },
+    Server { served: Box<Served>, path: String },
 }
 
 impl Way {
@@ -155,9 +144,9 @@ impl Way {
         if channel != FILES_CHANNEL && config.channel.iter().all(|one| one.name != channel) {
             return Err(unknown());
         }
-        match std::fs::read_to_string(base.layout.running()) {
-            Ok(url) if reachable(url.trim()) => Self::server(base, url.trim(), channel),
-            _ => {
+        match Served::find(base, "ward ingest")? {
+            Ok(served) => Ok(Self::Server { served: Box::new(served), path: format!("/channels/{channel}") }),
+            Err(base) => {
                 let home = Home::open(base, config, &mut |_, _| {})?;
                 let channel = home.ingest.channel(channel).ok_or_else(unknown)?;
                 Ok(Self::Direct { home: Box::new(home), channel })
@@ -165,31 +154,12 @@ impl Way {
         }
     }
 
-    /// The keys of the folder are proof enough: a token is made for this run, and ended with it.
-    fn server(base: Base, url: &str, channel: &str) -> Result<Self> {
-        let (token, secret) = token::create(&base, "system/*.cruds", "ward ingest", 1)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .during("the runtime did not start")?;
-        let trust =
-            server::tls::client_config(&tls::authority_pem(&base)?).during("TLS could not be set up")?;
-        let client = Box::new(Client::new(url, trust, &secret)?);
-        Ok(Self::Server {
-            runtime,
-            client,
-            path: format!("/channels/{channel}"),
-            base: Box::new(base),
-            token,
-        })
-    }
-
     fn deliver(&mut self, bytes: &[u8]) -> Outcome {
         match self {
             Self::Direct { home, channel } => home.ingest.receive(channel, bytes).outcome,
-            Self::Server { runtime, client, path, .. } => {
+            Self::Server { served, path } => {
                 let accept = [("accept", "application/json"), ("content-type", "application/octet-stream")];
-                let answer = runtime.block_on(client.call(Method::POST, path, &accept, bytes.to_vec()));
+                let answer = served.call(Method::POST, path, &accept, bytes.to_vec());
                 let failed = |text: String| Outcome::Failed { text };
                 match answer {
                     Ok((status, body)) if status.is_success() => serde_json::from_slice(&body)
@@ -204,21 +174,7 @@ impl Way {
     fn close(self) {
         match self {
             Self::Direct { home, .. } => home.close(),
-            Self::Server { base, token, .. } => {
-                // A token that stays is good for a day at most.
-                let _ = base.tokens().map(|tokens| tokens.revoke(token));
-            }
+            Self::Server { served, .. } => served.close(),
         }
     }
-}
-
-/// A server that was killed leaves its address behind: only one that answers counts.
-fn reachable(url: &str) -> bool {
-    let address = url.strip_prefix("https://").unwrap_or(url);
-    std::net::ToSocketAddrs::to_socket_addrs(address)
-        .ok()
-        .and_then(|mut addresses| addresses.next())
-        .is_some_and(|address| {
-            std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_secs(2)).is_ok()
-        })
 }

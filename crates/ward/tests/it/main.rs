@@ -20,6 +20,7 @@ mod corpus;
 mod crash;
 mod ingest;
 mod operations;
+mod packages;
 mod pages;
 mod reference;
 mod refusals;
