@@ -7,6 +7,7 @@
 
 mod codes;
 mod elements;
+mod rules;
 mod search;
 mod terminology;
 
@@ -65,6 +66,7 @@ fn write_tables(package: &Path) -> Result<(), String> {
     write(&out, "terminology.tsv", &terminology::table(&source)?)?;
     let committed = std::fs::read_to_string(out.join("search.tsv")).unwrap_or_default();
     write(&out, "search.tsv", &search::table(&source, &committed)?)?;
+    write(&out, "rules.tsv", &rules::table(&source)?)?;
     write(&out, "compartments.tsv", &search::compartments(&source)?)
 }
 
@@ -99,6 +101,7 @@ impl Source {
         let files = [
             "profiles-types",
             "profiles-resources",
+            "extension-definitions",
             "search-parameters",
             "valuesets",
             "v3-codesystems",

@@ -14,6 +14,7 @@ pub mod json;
 pub mod outcome;
 pub mod patch;
 pub mod path;
+pub mod profile;
 pub mod search;
 pub mod terminology;
 pub mod validate;

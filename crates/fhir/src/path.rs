@@ -37,6 +37,7 @@ mod units;
 mod xhtml;
 
 pub(crate) use function::Function;
+pub(crate) use functions::in_bundle;
 pub use item::{Item, Node, Quantity, TypeReference};
 pub(crate) use model::{Child, TypeInfo, Variant, resource_info, type_info};
 pub use ports::{Codes, Conforms, Resolve, Resolver};

@@ -7,7 +7,7 @@
 //!
 //! Source: FHIR R4 sections 2.6.2 (JSON), 2.24.0 (data types), 2.4.0 (extensibility), and each type's definition.
 
-mod place;
+pub(crate) mod place;
 mod primitive;
 
 use crate::definitions::{CodeSet, Element, Kind, Primitive, Property, Type, resource_named, type_named};

@@ -16,6 +16,7 @@ mod failure;
 mod home;
 mod mllp;
 mod output;
+mod package;
 mod root;
 mod served;
 mod tls;

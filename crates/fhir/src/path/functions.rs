@@ -8,6 +8,8 @@ mod elements;
 mod numbers;
 mod text;
 
+pub(crate) use elements::in_bundle;
+
 use super::collection::Items;
 use super::evaluate::{Evaluator, Result, Scope, evaluation};
 use super::function::Function;

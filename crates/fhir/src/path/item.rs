@@ -86,6 +86,11 @@ impl<'a> Node<'a> {
         Some(Self { value, companion: None, ty: super::model::type_info(type_name)? })
     }
 
+    /// An element whose type is known otherwise.
+    pub(crate) const fn new(value: &'a Value, companion: Option<&'a Value>, ty: &'static TypeInfo) -> Self {
+        Self { value, companion, ty }
+    }
+
     /// The JSON of the element; `Null` for a primitive that has only an id or extensions.
     #[must_use]
     pub const fn value(&self) -> &'a Value {

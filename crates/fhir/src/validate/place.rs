@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A place as a chain on the stack, so that a valid resource costs no allocation; it becomes text only for an issue.
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     parent: Option<&'a Place<'a>>,
     name: &'a str,
     index: Option<usize>,
@@ -12,16 +12,24 @@ pub(super) struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// The resource itself.
-    pub(super) fn root(name: &'a str) -> Self {
+    pub(crate) fn root(name: &'a str) -> Self {
         Self { parent: None, name, index: None, depth: 0 }
     }
 
     /// The element `name` of this place, or its repetition `index` (from 0).
-    pub(super) fn member(&'a self, name: &'a str, index: Option<usize>) -> Place<'a> {
+    pub(crate) fn member(&'a self, name: &'a str, index: Option<usize>) -> Place<'a> {
         Place { parent: Some(self), name, index, depth: self.depth + 1 }
     }
 
-    pub(super) fn depth(&self) -> usize {
+    /// The names down to here without repetitions: `Patient.contact.name`.
+    pub(crate) fn path(&self) -> String {
+        match self.parent {
+            Some(parent) => format!("{}.{}", parent.path(), self.name),
+            None => self.name.to_owned(),
+        }
+    }
+
+    pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 }

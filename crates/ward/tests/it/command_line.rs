@@ -236,7 +236,7 @@ fn validate_names_places_and_ends_with_1_for_what_is_not_valid() {
     assert_eq!(good, "good.json: valid\n");
     let bad = folder.ward(&["validate", "good.json", "bad.json", "broken.json"]);
     bad.refused(1, "2 of 3");
-    assert!(bad.out.contains("bad.json: Patient.birthDate: "), "{bad:?}");
+    assert!(bad.out.contains("bad.json: error: Patient.birthDate: "), "{bad:?}");
     assert!(!bad.out.contains("someday"), "a value stands in the problem: {bad:?}");
     let bad = folder.ward(&["validate", "good.json", "bad.json", "--format", "json"]);
     assert_eq!(bad.code, 1);
@@ -247,6 +247,54 @@ fn validate_names_places_and_ends_with_1_for_what_is_not_valid() {
     }
     assert_eq!(text(&outcomes, "1.issue.0.expression.0"), "Patient.birthDate");
     folder.ward(&["validate", "absent.json"]).refused(1, "absent.json");
+}
+
+/// A FHIR package with these resources.
+fn packed(resources: &[&str]) -> Vec<u8> {
+    let mut builder =
+        tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    for (index, text) in resources.iter().enumerate() {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        builder.append_data(&mut header, format!("package/r{index}.json"), text.as_bytes()).unwrap();
+    }
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+fn validate_checks_profiles_of_packages() {
+    let folder = Folder::empty();
+    let profile = r#"{"resourceType":"StructureDefinition","url":"http://example.org/p","type":"Patient","derivation":"constraint",
+      "baseDefinition":"http://hl7.org/fhir/StructureDefinition/Patient","differential":{"element":[
+      {"id":"Patient.gender","path":"Patient.gender","min":1},
+      {"id":"Patient.maritalStatus","path":"Patient.maritalStatus","binding":{"strength":"required","valueSet":"http://example.org/v"}}]}}"#;
+    let set = r#"{"resourceType":"ValueSet","url":"http://example.org/v","status":"active",
+      "compose":{"include":[{"system":"http://example.org/c","concept":[{"code":"a"}]}]}}"#;
+    folder.file("p.tgz", &packed(&[profile, set]));
+    let patient = |code: &str| {
+        format!(
+            r#"{{"resourceType":"Patient","gender":"male","maritalStatus":{{"coding":[{{"system":"http://example.org/c","code":"{code}"}}]}}}}"#
+        )
+    };
+    folder.file(
+        "all.ndjson",
+        format!("{}\n{}\n{{\"resourceType\":\"Patient\"}}\n", patient("a"), patient("b")).as_bytes(),
+    );
+    let said =
+        folder.ward(&["validate", "all.ndjson", "--package", "p.tgz", "--profile", "http://example.org/p"]);
+    said.refused(1, "2 of 3");
+    assert_eq!(
+        said.out,
+        "all.ndjson: line 1: warning: Patient.maritalStatus: has no code of http://hl7.org/fhir/ValueSet/marital-status, \
+         which it should have if one of them fits\n\
+         all.ndjson: line 1: valid\n\
+         all.ndjson: line 2: error: Patient.maritalStatus: has no code of http://example.org/v, which the profile requires\n\
+         all.ndjson: line 3: error: Patient.gender: the profile asks for at least 1, there are 0\n"
+    );
+    folder.ward(&["validate", "all.ndjson", "--profile", "http://example.org/p"]).refused(1, "3 of 3");
+    folder.ward(&["validate", "all.ndjson", "--package", "absent.tgz"]).refused(1, "absent.tgz");
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn contained<'a>(resource: &'a Value, id: &str) -> Option<&'a Value> {
 }
 
 /// The entry of a bundle that a reference names by its `fullUrl`, whole or (`Patient/1`) by its end.
-fn in_bundle<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
+pub(crate) fn in_bundle<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     let entries = root.resource_type().filter(|name| *name == "Bundle").and_then(|_| root.get("entry"))?;
     let is_named = |full_url: &str| {
         let before = full_url.strip_suffix(reference);
