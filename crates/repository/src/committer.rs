@@ -349,6 +349,9 @@ impl Committer {
         replay::write_position(&mut batch, next, self.time_ms);
         let parameters = self.note_changes(&batch);
         self.inner.core.engine.write(batch).map_err(|error| Failure::Fatal(engine(error)))?;
+        for ((_, code), seq) in self.changed.iter().filter(|(_, seq)| **seq >= self.next.0) {
+            self.inner.note_change(*code, *seq);
+        }
         self.next = next;
         self.inner.publish(next);
         if parameters {
@@ -366,7 +369,6 @@ impl Committer {
                 && let Some((tenant, type_code, seq)) = layout::read_change_key(key)
             {
                 self.changed.insert((tenant, type_code), seq);
-                self.inner.note_change(type_code, seq);
             }
             parameters |= *space == layout::APPLIED
                 && matches!(operation, storage::engine::Operation::Put(key, _)
@@ -383,7 +385,7 @@ impl Committer {
         self.time_ms = self.time_ms.max(end.time_ms);
         // What the others changed is not tracked type by type: everything prepared before is looked at again.
         self.started = end.next.0;
-        layout::type_codes().for_each(|code| self.inner.note_change(code, end.next.0));
+        layout::type_codes().for_each(|code| self.inner.note_change(code, end.next.0.saturating_sub(1)));
         self.inner.publish(end.next);
         Ok(())
     }

@@ -69,6 +69,7 @@ pub use gate::Caller;
 pub use jobs::{FileRole, FileWriter, JobFile, JobOptions, JobState, JobStatus, Jobs, Runner, Stop, Ticket};
 pub use prepare::{RESOURCE_BYTES_MAX, TERMINOLOGY_BYTES_MAX};
 pub use reindex::{Phase, Reindexing};
+pub use storage::keys::TenantId;
 pub use store::{Options, Parts, Progress, SpaceReport, Store, index_fits, rebuild, verify};
 pub use subscriptions::{
     CHANGE_TOPICS, Channel, Criteria, Definition, EVENTS_KEPT_MAX, PayloadContent, Plan, SUBSCRIPTIONS_MAX,

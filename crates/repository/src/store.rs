@@ -72,7 +72,7 @@ pub(crate) struct Inner {
     pub(crate) shelf: Option<Shelf>,
     pub(crate) options: Options,
     applied: watch::Sender<u64>,
-    /// The newest record that changed each type, in the order of type codes; may be ahead of what is committed.
+    /// The newest record that changed each type, in the order of type codes.
     newest: Vec<AtomicU64>,
     /// Wakes the thread that reindexes.
     pub(crate) bell: Bell,
@@ -183,7 +183,7 @@ impl Store {
             applied: watch::Sender::new(position.next.0),
             newest: std::iter::once(0)
                 .chain(layout::type_codes())
-                .map(|_| AtomicU64::new(position.next.0))
+                .map(|_| AtomicU64::new(position.next.0.saturating_sub(1)))
                 .collect(),
             bell: Bell::default(),
             poisoned: AtomicBool::new(false),

@@ -184,6 +184,18 @@ impl Store {
     pub fn subscription(&self, tenant: TenantId, number: u64) -> Result<Option<Subscribed>> {
         subscribed(&self.inner().core.snapshot(tenant.0)?, number)
     }
+
+    /// A Subscription by its id; `None` if nothing was ever written.
+    ///
+    /// # Errors
+    /// As [`Self::subscriptions`].
+    pub fn subscription_named(&self, tenant: TenantId, id: &str) -> Result<Option<Subscribed>> {
+        let view = self.inner().core.snapshot(tenant.0)?;
+        match view.number(SUBSCRIPTION_CODE, id)? {
+            Some(number) => subscribed(&view, number),
+            None => Ok(None),
+        }
+    }
 }
 
 fn subscribed(view: &View, number: u64) -> Result<Option<Subscribed>> {

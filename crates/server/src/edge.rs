@@ -22,6 +22,7 @@ use crate::jobs::Deferred;
 use crate::limits::RequestLimits;
 use crate::outbound::Outbound;
 use crate::reply::Refusal;
+use crate::subscriptions::{SubscriptionLimits, Subscriptions};
 
 /// The parts that handlers use. One for the life of a server.
 pub struct Edge {
@@ -30,6 +31,7 @@ pub struct Edge {
     ingest: Option<Arc<ingest::Ingest>>,
     metrics: Option<PrometheusHandle>,
     outbound: Outbound,
+    subscriptions: Arc<Subscriptions>,
     limits: RequestLimits,
     public_url: Option<String>,
     jobs: Option<Jobs>,
@@ -57,6 +59,8 @@ pub struct Parts {
     pub outbound: Outbound,
     /// The jobs; without them nothing is answered later.
     pub jobs: Option<Jobs>,
+    /// Bounds of subscriptions.
+    pub subscriptions: SubscriptionLimits,
     /// Bounds of requests.
     pub limits: RequestLimits,
     /// The base of links in answers, such as `https://ward.example.org`; taken from the request's host without it.
@@ -68,7 +72,14 @@ impl Edge {
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
         let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let subscriptions = Subscriptions::new(
+            parts.store.clone(),
+            Arc::clone(&parts.tokens),
+            parts.outbound.clone(),
+            parts.subscriptions,
+        );
         Arc::new(Self {
+            subscriptions,
             room: Arc::new(Semaphore::new(parts.limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS))),
             busy: Arc::new(Semaphore::new(parts.limits.busy_max)),
             store: parts.store,
@@ -106,6 +117,10 @@ impl Edge {
     /// The way to other hosts, for what Ward does by itself.
     pub fn outbound(&self) -> &Outbound {
         &self.outbound
+    }
+
+    pub(crate) fn subscriptions(&self) -> &Arc<Subscriptions> {
+        &self.subscriptions
     }
 
     pub(crate) fn limits(&self) -> &RequestLimits {

@@ -8,6 +8,14 @@ use http::{Method, StatusCode};
 pub const METRICS: &[[&str; 4]] = &[
     ["http_requests_total", "counter", "method, route, status", "Requests answered."],
     ["http_request_seconds", "histogram", "method, route", "Time from a request's head to its answer's."],
+    ["subscriptions_served", "gauge", "", "Subscriptions that have a task."],
+    [
+        "subscriptions_notifications_total",
+        "counter",
+        "channel, kind, outcome",
+        "Tries to tell a subscriber: `sent` or `failed`.",
+    ],
+    ["subscriptions_notification_seconds", "histogram", "channel", "Time of one try."],
 ];
 
 /// One request was answered.
@@ -26,4 +34,18 @@ pub(crate) fn request(method: &Method, route: &str, status: StatusCode, took: Du
         .increment(1);
     metrics::histogram!("http_request_seconds", "method" => method, "route" => route)
         .record(took.as_secs_f64());
+}
+
+/// One try to tell a subscriber ended.
+pub(crate) fn notification(channel: &'static str, kind: &'static str, sent: bool, took: Duration) {
+    let outcome = if sent { "sent" } else { "failed" };
+    metrics::counter!("subscriptions_notifications_total", "channel" => channel, "kind" => kind, "outcome" => outcome)
+        .increment(1);
+    metrics::histogram!("subscriptions_notification_seconds", "channel" => channel)
+        .record(took.as_secs_f64());
+}
+
+/// So many subscriptions have a task.
+pub(crate) fn subscriptions(count: usize) {
+    metrics::gauge!("subscriptions_served").set(count as f64);
 }

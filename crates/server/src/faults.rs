@@ -29,6 +29,7 @@ faults! {
     EMPTY = BAD_REQUEST, Required, "A body is needed and there is none.";
     NOT_JSON = BAD_REQUEST, Structure, "The body is not JSON, or not FHIR in XML; line and column are named.";
     LOGIN = UNAUTHORIZED, Login, "There is no token, or it is unknown, expired or revoked.";
+    NOT_OWN = FORBIDDEN, Forbidden, "The Subscription was written by somebody else, or with other rights.";
     UNKNOWN_PATH = NOT_FOUND, NotFound, "There is nothing at the path, or no such channel.";
     METHOD = METHOD_NOT_ALLOWED, NotSupported, "The path does not take the method.";
     FORMAT = NOT_ACCEPTABLE, NotSupported, "`Accept` or `_format` names no format that is offered.";
@@ -36,6 +37,7 @@ faults! {
     BODY_LONG = PAYLOAD_TOO_LARGE, TooLong, "The body is over `https.body_bytes_max`, after any compression is undone.";
     QUERY_LONG = URI_TOO_LONG, TooLong, "The query or the form of a search is too long.";
     MEDIA = UNSUPPORTED_MEDIA_TYPE, NotSupported, "The body's `Content-Type` is not taken there.";
+    NO_SOCKET = UNPROCESSABLE_ENTITY, NotSupported, "The Subscription's channel is not the one that the operation is for.";
     BROKEN = INTERNAL_SERVER_ERROR, Exception, "A defect of Ward; the log says more.";
     BUSY = SERVICE_UNAVAILABLE, Throttled, "Too many requests are at work; `Retry-After` says when to come again.";
 }

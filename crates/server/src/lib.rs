@@ -17,6 +17,7 @@ pub mod outbound;
 mod reply;
 mod rest;
 mod router;
+pub mod subscriptions;
 mod time;
 pub mod tls;
 mod xml;

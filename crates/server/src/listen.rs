@@ -138,7 +138,7 @@ async fn connection(
         .max_concurrent_streams(256)
         .max_header_list_size(64 * 1024);
     let service = TowerToHyperService::new(router);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%peer, error = %error, "a connection ended with an error");
     }

@@ -199,6 +199,33 @@ impl Outbound {
         tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(OutboundError::Timeout))
     }
 
+    /// Sends a request whose answer is looked at for its status alone; a little of its body is read, so that the connection
+    /// can serve again.
+    ///
+    /// # Errors
+    /// As [`Self::send`], but for [`OutboundError::TooLong`].
+    pub async fn tell(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<StatusCode, OutboundError> {
+        let exchange = async {
+            let (parts, mut stream) = self.exchange(method, url, headers, body).await?;
+            stream.bytes_left = self.limits.answer_bytes_max as u64;
+            loop {
+                match stream.next().await {
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(OutboundError::TooLong { .. }) => return Ok(parts.status),
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(OutboundError::Timeout))
+    }
+
     /// Begins to read what stands at a URL, piece by piece, at most `bytes_max` of it.
     ///
     /// # Errors

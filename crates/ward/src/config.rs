@@ -7,6 +7,7 @@ use ingest::config::{self, ChannelConfig, Key};
 use rustls_pki_types::ServerName;
 use serde::Deserialize;
 use server::outbound::{Host, Outbound, OutboundOptions};
+use server::subscriptions::SubscriptionLimits;
 
 use crate::Common;
 use crate::failure::{During, Failure, Result};
@@ -51,8 +52,13 @@ kind = "https"
 "#;
 
 /// Every table of the file with its keys, for the documentation.
-pub(crate) const TABLES: &[(&str, &[Key])] =
-    &[("[https]", HTTPS), ("[audit]", AUDIT), ("[outbound]", OUTBOUND), ("[[channel]]", config::KEYS)];
+pub(crate) const TABLES: &[(&str, &[Key])] = &[
+    ("[https]", HTTPS),
+    ("[audit]", AUDIT),
+    ("[outbound]", OUTBOUND),
+    ("[subscriptions]", SUBSCRIPTIONS),
+    ("[[channel]]", config::KEYS),
+];
 
 const HTTPS: &[Key] = &[
     Key {
@@ -115,6 +121,33 @@ const OUTBOUND: &[Key] = &[
     },
 ];
 
+const SUBSCRIPTIONS: &[Key] = &[
+    Key {
+        name: "count_max",
+        kind: "count",
+        default: Some("1000"),
+        meaning: "Subscriptions that are served at a time; others go to `error`.",
+    },
+    Key {
+        name: "tries_max",
+        kind: "count",
+        default: Some("30"),
+        meaning: "Tries of one notification, after which its subscription goes to `error`.",
+    },
+    Key {
+        name: "pause_ms",
+        kind: "milliseconds",
+        default: Some("1000"),
+        meaning: "The pause after the first failed try; it doubles with each one.",
+    },
+    Key {
+        name: "pause_ms_max",
+        kind: "milliseconds",
+        default: Some("300000"),
+        meaning: "The longest pause between tries.",
+    },
+];
+
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -125,6 +158,8 @@ pub(crate) struct Config {
     pub(crate) audit: Audit,
     /// The way out.
     pub(crate) outbound: OutboundTable,
+    /// Subscriptions.
+    pub(crate) subscriptions: SubscriptionsTable,
     /// Ways in.
     pub(crate) channel: Vec<ChannelConfig>,
 }
@@ -163,6 +198,36 @@ impl Default for Https {
 pub(crate) struct Audit {
     /// Whether an answer waits for its event's fsync.
     pub(crate) strict: bool,
+}
+
+/// `[subscriptions]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SubscriptionsTable {
+    /// Subscriptions served at a time.
+    pub(crate) count_max: usize,
+    /// Tries of one notification.
+    pub(crate) tries_max: u32,
+    /// The first pause.
+    pub(crate) pause_ms: u64,
+    /// The longest pause.
+    pub(crate) pause_ms_max: u64,
+}
+
+impl Default for SubscriptionsTable {
+    fn default() -> Self {
+        let SubscriptionLimits { count_max, tries_max, pause_ms, pause_ms_max } =
+            SubscriptionLimits::default();
+        Self { count_max, tries_max, pause_ms, pause_ms_max }
+    }
+}
+
+impl SubscriptionsTable {
+    /// The bounds of this table.
+    pub(crate) fn limits(&self) -> SubscriptionLimits {
+        let Self { count_max, tries_max, pause_ms, pause_ms_max } = *self;
+        SubscriptionLimits { count_max, tries_max, pause_ms, pause_ms_max }
+    }
 }
 
 /// `[outbound]`.
@@ -245,6 +310,9 @@ impl Config {
             return Err("`https.public_url` begins with `https://`".to_owned());
         }
         config.outbound.hosts().map_err(|problem| format!("`outbound.hosts`: {problem}"))?;
+        if config.subscriptions.tries_max == 0 || config.subscriptions.pause_ms == 0 {
+            return Err("`subscriptions.tries_max` and `subscriptions.pause_ms` are at least 1".to_owned());
+        }
         if config.https.body_bytes_max == 0 || config.https.connections_max == 0 {
             return Err("`https.body_bytes_max` and `https.connections_max` are at least 1".to_owned());
         }

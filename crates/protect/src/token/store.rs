@@ -145,6 +145,16 @@ impl TokenStore {
         Ok(Grant { token: id, spec: kept.record.spec.clone() })
     }
 
+    /// Whether a token is there, not revoked and not expired: for what outlives the request that showed it.
+    pub fn stands(&self, id: TokenId) -> bool {
+        self.look_now_and_then();
+        let now_ms = self.clock.now_ms();
+        self.tokens.read().get(&id).is_some_and(|kept| {
+            kept.record.revoked_ms.is_none()
+                && kept.record.spec.expires_ms.is_none_or(|expires_ms| expires_ms > now_ms)
+        })
+    }
+
     /// All tokens, oldest first.
     ///
     /// # Errors

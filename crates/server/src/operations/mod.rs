@@ -5,20 +5,25 @@
 
 mod diff;
 mod document;
+mod events;
 mod everything;
 mod expand;
 mod export;
+mod get_ws_binding_token;
 mod graphql;
 mod lastn;
 mod lookup;
 mod meta;
 pub(crate) mod parameters;
 mod purge;
+mod status;
 mod subsumes;
 mod table;
 mod terminology;
 mod translate;
 mod validate_code;
+
+pub(crate) use get_ws_binding_token::socket_url;
 
 use std::sync::Arc;
 
@@ -40,6 +45,9 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
         .merge(diff::routes())
         .merge(document::routes())
         .merge(lastn::routes())
+        .merge(status::routes())
+        .merge(events::routes())
+        .merge(get_ws_binding_token::routes())
         .merge(everything::routes())
         .merge(export::routes())
         .merge(graphql::routes())

@@ -57,6 +57,16 @@ macro_rules! bulk {
     };
 }
 
+/// Those of Subscriptions R5 Backport.
+macro_rules! subscriptions {
+    ($id:literal) => {
+        concat!(
+            "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-",
+            $id
+        )
+    };
+}
+
 /// All operations. One line each.
 #[rustfmt::skip]
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -80,4 +90,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     row("translate", r4!("ConceptMap-translate"), &["ConceptMap"], TYPE | INSTANCE, READS),
     row("purge", r4!("Patient-purge"), &["Patient"], INSTANCE, WRITES),
     row("erase", r4!("Patient-purge"), &["Patient"], INSTANCE, WRITES),
+    row("status", subscriptions!("status"), &["Subscription"], TYPE | INSTANCE, READS),
+    row("events", subscriptions!("events"), &["Subscription"], INSTANCE, READS),
+    row("get-ws-binding-token", subscriptions!("get-ws-binding-token"), &["Subscription"], TYPE | INSTANCE, READS),
 ];

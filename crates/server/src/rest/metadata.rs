@@ -16,7 +16,7 @@ use super::negotiate::Wishes;
 use super::terminology;
 use super::write::PATCH;
 use crate::edge::Edge;
-use crate::operations::{OPERATIONS, Operation};
+use crate::operations::{OPERATIONS, Operation, socket_url};
 use crate::reply::{self, Refusal};
 
 /// What can be done with a resource of any type. The routes beside this file answer these.
@@ -31,6 +31,10 @@ const INTERACTIONS: &[&str] = &[
     "create",
     "search-type",
 ];
+
+/// Subscriptions by topic, as R4 has them.
+const SUBSCRIPTION_PROFILE: &str =
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription";
 
 /// The day on which the interactions of this version were settled.
 const DATE: &str = "2026-11-22";
@@ -61,7 +65,12 @@ pub(crate) fn statement(base: &str) -> Value {
         .map(resource)
         .collect();
     let codes = |codes: &[&str]| array(codes.iter().map(|code| object([("code", Value::from(*code))])));
+    let socket = object([
+        ("url", Value::from("http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket")),
+        ("valueUri", Value::from(socket_url(base).as_str())),
+    ]);
     let mut rest = vec![
+        ("extension", Value::from(vec![socket])),
         ("mode", Value::from("server")),
         (
             "security",
@@ -130,6 +139,11 @@ fn resource(name: &'static str) -> Value {
     let mut members = vec![
         ("type", Value::from(name)),
         ("profile", Value::from(format!("http://hl7.org/fhir/StructureDefinition/{name}").as_str())),
+    ];
+    if name == "Subscription" {
+        members.push(("supportedProfile", array([SUBSCRIPTION_PROFILE])));
+    }
+    members.extend([
         ("interaction", array(INTERACTIONS.iter().map(|code| object([("code", Value::from(*code))])))),
         ("versioning", Value::from("versioned-update")),
         ("readHistory", Value::from(true)),
@@ -138,7 +152,7 @@ fn resource(name: &'static str) -> Value {
         ("conditionalRead", Value::from("full-support")),
         ("conditionalUpdate", Value::from(true)),
         ("conditionalDelete", Value::from("single")),
-    ];
+    ]);
     let includes: Vec<Value> =
         references().map(|parameter| Value::from(format!("{name}:{}", parameter.code).as_str())).collect();
     if !includes.is_empty() {

@@ -91,19 +91,19 @@ pub(crate) fn history(base: &str, path: &str, pairs: &Pairs, page: HistoryPage) 
 }
 
 /// Writes a Bundle from the front: members, links, then entries.
-struct Writer {
+pub(crate) struct Writer {
     out: Vec<u8>,
     entries: usize,
 }
 
 impl Writer {
-    fn new(kind: &str, capacity: usize) -> Self {
+    pub(crate) fn new(kind: &str, capacity: usize) -> Self {
         let mut out = Vec::with_capacity(capacity);
         out.extend_from_slice(format!("{{\"resourceType\":\"Bundle\",\"type\":\"{kind}\"").as_bytes());
         Self { out, entries: 0 }
     }
 
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
 
@@ -122,7 +122,7 @@ impl Writer {
     }
 
     /// One entry; `facts` is what follows the resource, beginning with a comma.
-    fn entry(&mut self, full_url: Option<&str>, resource: Option<&[u8]>, facts: &str) {
+    pub(crate) fn entry(&mut self, full_url: Option<&str>, resource: Option<&[u8]>, facts: &str) {
         self.text(if self.entries == 0 { ",\"entry\":[{" } else { ",{" });
         self.entries += 1;
         let mut comma = "";
@@ -140,7 +140,7 @@ impl Writer {
         self.text("}");
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         // An empty array is not valid FHIR: without entries the member is left out.
         if self.entries > 0 {
             self.text("]");

@@ -147,6 +147,7 @@ impl Running {
             metrics: recorder.clone(),
             outbound: config.outbound.open()?,
             jobs: Some(Jobs::open(&home.store, JobOptions::default()).during("the jobs could not be read")?),
+            subscriptions: config.subscriptions.limits(),
             limits: RequestLimits { body_bytes_max: config.https.body_bytes_max, ..RequestLimits::default() },
             public_url: config.https.public_url.clone(),
         });
@@ -184,10 +185,12 @@ impl Running {
                 _ => {}
             }
         }
+        let url = format!("https://{}", shown(address, &config.https.hosts));
+        let known_as = config.https.public_url.clone().unwrap_or_else(|| url.clone());
+        tasks.spawn(server::subscriptions::serve(Arc::clone(&edge), known_as, stopping.clone()));
         tasks.spawn(renew(home.base.clone(), config.https.hosts.clone(), certificates, renew_at, stopping));
         edge.start_jobs().during("the jobs could not be started")?;
         edge.set_ready(true);
-        let url = format!("https://{}", shown(address, &config.https.hosts));
         tell(&home.base, &url)?;
         Ok(Served { url, mllp, home, metrics: recorder, edge, stop, tasks })
     }

@@ -26,6 +26,7 @@ mod reference;
 mod refusals;
 mod rest;
 mod stop;
+mod subscriptions;
 mod terminology;
 mod tokens;
 mod xml;

@@ -1,10 +1,12 @@
 //! A data folder of the test's own, a server on free ports, and clients for both of its languages.
 
+pub(crate) mod endpoint;
 pub(crate) mod folder;
 pub(crate) mod https;
 pub(crate) mod line;
 pub(crate) mod scan;
 
+pub(crate) use endpoint::{Endpoint, Received};
 pub(crate) use folder::{Folder, Server};
 pub(crate) use https::{Answer, Client};
 pub(crate) use line::Line;
