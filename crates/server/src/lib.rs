@@ -12,6 +12,7 @@ mod health;
 mod jobs;
 mod limits;
 mod listen;
+mod openapi;
 mod operations;
 pub mod outbound;
 mod reply;

@@ -16,7 +16,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::edge::Edge;
 use crate::reply::{FHIR_JSON, Refusal};
-use crate::{channel, drain, events, faults, health, jobs, operations, rest, xml};
+use crate::{channel, drain, events, faults, health, jobs, openapi, operations, rest, xml};
 
 /// Answers smaller than this are sent as they are: compressing them costs more than it saves.
 const COMPRESS_ABOVE_BYTES: u64 = 1024;
@@ -27,6 +27,7 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/channels/{name}", post(channel::receive))
         .merge(rest::routes())
         .merge(operations::routes())

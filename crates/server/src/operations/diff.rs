@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
@@ -13,14 +14,16 @@ use fhir::json::{Value, object};
 use http::{HeaderMap, StatusCode};
 use repository::Access;
 
-use super::parameters::Parameters;
+use super::parameters;
 use crate::edge::Edge;
 use crate::reply::{self, Refusal};
 use crate::rest::form::Pairs;
 use crate::rest::negotiate::Wishes;
 
 pub(super) fn routes() -> Router<Arc<Edge>> {
-    Router::new().route("/fhir/$diff", get(of_two)).route("/fhir/{type}/{id}/$diff", get(of_versions))
+    Router::new()
+        .route("/fhir/$diff", get(of_two).post(of_two))
+        .route("/fhir/{type}/{id}/$diff", get(of_versions).post(of_versions))
 }
 
 async fn of_versions(
@@ -28,9 +31,10 @@ async fn of_versions(
     Path((resource_type, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Refusal> {
     let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    let mut given = Parameters::from_query(&pairs);
+    let mut given = parameters::gathered(&edge, &pairs, &headers, body).await?;
     let (from, to) = (given.count("fromVersion")?, given.count("toVersion")?);
     let include_meta = given.boolean("includeMeta")?.unwrap_or(false);
     given.finish()?;
@@ -56,9 +60,10 @@ async fn of_two(
     State(edge): State<Arc<Edge>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Refusal> {
     let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    let mut given = Parameters::from_query(&pairs);
+    let mut given = parameters::gathered(&edge, &pairs, &headers, body).await?;
     let (from, to) = (given.text("from")?, given.text("to")?);
     let include_meta = given.boolean("includeMeta")?.unwrap_or(false);
     given.finish()?;

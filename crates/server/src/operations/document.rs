@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
@@ -10,7 +11,7 @@ use fhir::json::{Value, array, object};
 use http::{HeaderMap, StatusCode, header};
 use repository::Document;
 
-use super::parameters::Parameters;
+use super::parameters;
 use crate::edge::Edge;
 use crate::faults;
 use crate::reply::{self, Refusal};
@@ -26,16 +27,17 @@ async fn document(
     Path((resource_type, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Refusal> {
     let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
     let wishes = Wishes::read(&headers, &pairs)?;
-    let access = edge.access(&headers)?;
     if resource_type != "Composition" {
         return Err(Refusal::new(faults::UNKNOWN_PATH, "`$document` is there for a Composition alone"));
     }
-    let mut given = Parameters::from_query(&pairs);
+    let mut given = parameters::gathered(&edge, &pairs, &headers, body).await?;
     let persist = given.boolean("persist")?.unwrap_or(false);
     given.finish()?;
+    let access = edge.access(&headers)?;
     let base = edge.base(&headers);
     let shared = Arc::clone(&edge);
     let own = base.clone();

@@ -14,7 +14,7 @@ use fhir::json::{Value, array, object};
 use http::{HeaderMap, StatusCode};
 use repository::{Access, Written};
 
-use super::parameters::Parameters;
+use super::parameters::{self, Parameters};
 use crate::edge::Edge;
 use crate::reply::{self, Refusal};
 use crate::rest::form::Pairs;
@@ -22,8 +22,8 @@ use crate::rest::negotiate::{self, RESOURCE, Wishes};
 
 pub(super) fn routes() -> Router<Arc<Edge>> {
     Router::new()
-        .route("/fhir/{type}/{id}/$meta", get(of_current))
-        .route("/fhir/{type}/{id}/_history/{version}/$meta", get(of_version))
+        .route("/fhir/{type}/{id}/$meta", get(of_current).post(of_current))
+        .route("/fhir/{type}/{id}/_history/{version}/$meta", get(of_version).post(of_version))
         .route("/fhir/{type}/{id}/$meta-add", post(add))
         .route("/fhir/{type}/{id}/$meta-delete", post(remove))
 }
@@ -34,8 +34,9 @@ async fn of_current(
     Path((resource_type, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    shown(edge, query, headers, move |access| access.read(&resource_type, &id)).await
+    shown(edge, query, headers, body, move |access| access.read(&resource_type, &id)).await
 }
 
 /// `GET Type/id/_history/version/$meta`.
@@ -44,19 +45,21 @@ async fn of_version(
     Path((resource_type, id, version)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Refusal> {
     let version = version.parse::<u64>().map_err(|_| Refusal::invalid("a version is a whole number"))?;
-    shown(edge, query, headers, move |access| access.vread(&resource_type, &id, version)).await
+    shown(edge, query, headers, body, move |access| access.vread(&resource_type, &id, version)).await
 }
 
 async fn shown(
     edge: Arc<Edge>,
     query: Option<String>,
     headers: HeaderMap,
+    body: Body,
     read: impl FnOnce(&Access) -> repository::Result<repository::Versioned> + Send + 'static,
 ) -> Result<Response, Refusal> {
     let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    Parameters::from_query(&pairs).finish()?;
+    parameters::gathered(&edge, &pairs, &headers, body).await?.finish()?;
     let wishes = Wishes::read(&headers, &pairs)?;
     let access = edge.access(&headers)?;
     let shared = Arc::clone(&edge);

@@ -3,13 +3,35 @@
 //! A getter takes what it asks for; [`Parameters::finish`] then refuses what nobody asked for, by name. So a parameter
 //! that an operation does not know is never passed over in silence.
 
+use axum::body::Body;
 use fhir::json::{self, Value};
 use fhir::outcome::{Issue, IssueType};
 use fhir::search::date;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
+use crate::edge::Edge;
 use crate::reply::Refusal;
 use crate::rest::form::Pairs;
+use crate::rest::negotiate::{self, RESOURCE};
+
+/// The parameters of a request by GET or POST: those of its query, and those of its body if it has one.
+///
+/// # Errors
+/// 401 before a body is read for nobody; 415, 413, 400 for a body that is no `Parameters` resource.
+pub(crate) async fn gathered(
+    edge: &Edge,
+    pairs: &Pairs,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Parameters, Refusal> {
+    edge.caller(headers)?;
+    let body = edge.body(body).await?;
+    if body.is_empty() {
+        return Ok(Parameters::from_query(pairs));
+    }
+    negotiate::takes(headers, RESOURCE)?;
+    Ok(Parameters::from_body(edge.parse(&body)?)?.and_query(pairs))
+}
 
 /// The parameters of one request, by name, in the order in which they came.
 #[derive(Debug, Default)]

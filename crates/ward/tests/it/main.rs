@@ -13,6 +13,7 @@ mod support;
 
 mod bulk;
 mod canary;
+mod capability;
 mod channels;
 mod command_line;
 mod configuration;
@@ -29,4 +30,5 @@ mod stop;
 mod subscriptions;
 mod terminology;
 mod tokens;
+mod walk;
 mod xml;
