@@ -6,7 +6,7 @@ use crate::Failure;
 
 /// The rows, in the order in which they run.
 pub(crate) const ROWS: &[&str] =
-    &["import", "read", "search", "create", "mllp", "parse", "fhirpath", "first"];
+    &["import", "read", "search", "operations", "create", "mllp", "parse", "fhirpath", "first"];
 
 /// The command line, read.
 #[derive(Debug, Clone)]

@@ -13,6 +13,8 @@ pub(crate) enum Expect {
     Done,
     /// The resource of this type and id.
     Resource(String, String),
+    /// A bundle that holds a resource of this id.
+    Holds(String),
     /// A page of a search.
     Page(Page),
 }
@@ -55,6 +57,15 @@ pub(crate) fn answer(expect: &Expect, body: &[u8], tally: &mut Tally) -> Result<
                 return Ok(());
             }
             Err(format!("{kind}/{id}: another resource came back, or one without its version"))
+        }
+        Expect::Holds(id) => {
+            let body: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+            let entries = body["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
+            tally.matches += entries.len();
+            match entries.iter().any(|entry| entry["resource"]["id"] == **id) {
+                true => Ok(()),
+                false => Err("a bundle without the resource that it is about".to_owned()),
+            }
         }
         Expect::Page(page) => {
             let body: Value =

@@ -54,8 +54,17 @@ impl Target {
 
     /// The bytes of a POST of a FHIR resource.
     pub(crate) fn post(&self, path: &str, body: &[u8]) -> Vec<u8> {
+        self.send("POST", path, body)
+    }
+
+    /// The bytes of a PUT of a FHIR resource.
+    pub(crate) fn put(&self, path: &str, body: &[u8]) -> Vec<u8> {
+        self.send("PUT", path, body)
+    }
+
+    fn send(&self, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
         let mut bytes = format!(
-            "POST /fhir{}{path} HTTP/1.1\r\n{}content-type: application/fhir+json\r\ncontent-length: {}\r\n\r\n",
+            "{method} /fhir{}{path} HTTP/1.1\r\n{}content-type: application/fhir+json\r\ncontent-length: {}\r\n\r\n",
             if path.is_empty() { "" } else { "/" },
             self.head,
             body.len()

@@ -15,6 +15,7 @@ mod input;
 mod machine;
 mod messages;
 mod mllp;
+mod operations;
 mod queries;
 mod rows;
 mod truth;

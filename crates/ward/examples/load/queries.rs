@@ -1,5 +1,7 @@
 //! The searches, and how many matches the input says each has.
 
+mod kinds;
+
 use std::rc::Rc;
 
 use testkit::Random;
@@ -8,6 +10,8 @@ use crate::check::{Expect, Page};
 use crate::drive::{Ask, Draw};
 use crate::http::Target;
 use crate::truth::Truth;
+
+pub(crate) use kinds::{ASSESSMENTS, probability};
 
 /// A page's entries, where nothing else is said.
 const PAGE: usize = 50;
@@ -35,6 +39,7 @@ pub(crate) fn all(target: &Target, truth: &Truth) -> Vec<Query> {
         ("search _id, _revinclude", reverse(truth)),
     ];
     rows.into_iter()
+        .chain(kinds::all(truth))
         .filter(|(_, cases)| !cases.is_empty())
         .map(|(name, cases)| query(target, name, cases))
         .collect()

@@ -13,7 +13,7 @@ use crate::http::Target;
 use crate::input::Input;
 use crate::machine::{disk_bytes, resident_mb, round};
 use crate::truth::Truth;
-use crate::{Failure, floor, import, messages, queries};
+use crate::{Failure, floor, import, messages, operations, queries};
 
 /// Connections of the read row.
 const READ_CONNECTIONS: usize = 32;
@@ -37,11 +37,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Failure> {
             "messages": input.stories.iter().map(Vec::len).sum::<usize>(),
         },
     });
-    let on_server = ["import", "read", "search", "create", "mllp"].iter().any(|row| arguments.wants(row));
+    let on_server =
+        ["import", "read", "search", "operations", "create", "mllp"].iter().any(|row| arguments.wants(row));
     if on_server {
         let target = Target::new(arguments)?;
         // Everything but the MLLP rows asks for what was imported.
-        if ["import", "read", "search", "create"].iter().any(|row| arguments.wants(row)) {
+        if ["import", "read", "search", "operations", "create"].iter().any(|row| arguments.wants(row)) {
             with_import(arguments, &target, &input, &mut rows, &mut report).await?;
         }
         if arguments.wants("mllp") {
@@ -92,12 +93,17 @@ async fn with_import(
         rows.push(("read".to_owned(), read(arguments, target, &truth).await?));
     }
     if arguments.wants("search") {
+        operations::prepare(target, &truth).await?;
         for query in queries::all(target, &truth) {
             say(query.name);
             let row = drive::timed(target, arguments.pid, SEARCH_CONNECTIONS, arguments.seconds, query.draw)
                 .await?;
             rows.push((query.name.to_owned(), row));
         }
+    }
+    if arguments.wants("operations") {
+        say("operations");
+        rows.extend(operations::run(arguments, target, &truth).await?);
     }
     if arguments.wants("create") {
         for connections in CREATE_CONNECTIONS {
@@ -107,6 +113,10 @@ async fn with_import(
                 create(arguments, target, &truth, connections).await?,
             ));
         }
+        say("update");
+        let connections = CREATE_CONNECTIONS[1];
+        let row = operations::update(arguments, target, &truth, connections).await?;
+        rows.push((format!("update, {connections} clients"), row));
     }
     Ok(())
 }
@@ -152,18 +162,24 @@ async fn create(
     let patients: Vec<String> = truth.patients.keys().cloned().collect();
     let asker = target.clone();
     let draw = move |random: &mut Random| {
-        let observation = json!({
-            "resourceType": "Observation",
-            "status": "final",
-            "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]}],
-            "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4", "display": "Heart rate"}], "text": "Heart rate"},
-            "subject": {"reference": format!("Patient/{}", random.pick(&patients))},
-            "effectiveDateTime": format!("2024-{:02}-{:02}T10:{:02}:00Z", 1 + random.below(12), 1 + random.below(28), random.below(60)),
-            "valueQuantity": {"value": 50 + random.below(70), "unit": "/min", "system": "http://unitsofmeasure.org", "code": "/min"},
-        });
+        let patient: &String = random.pick(&patients);
+        let observation = observation(patient, random);
         Ask { request: asker.post("Observation", observation.to_string().as_bytes()), expect: Expect::Done }
     };
     drive::timed(target, arguments.pid, connections, arguments.seconds, Rc::new(draw)).await
+}
+
+/// A heart rate of a patient.
+pub(crate) fn observation(patient: &str, random: &mut Random) -> Value {
+    json!({
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]}],
+        "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4", "display": "Heart rate"}], "text": "Heart rate"},
+        "subject": {"reference": format!("Patient/{patient}")},
+        "effectiveDateTime": format!("2024-{:02}-{:02}T10:{:02}:00Z", 1 + random.below(12), 1 + random.below(28), random.below(60)),
+        "valueQuantity": {"value": 50 + random.below(70), "unit": "/min", "system": "http://unitsofmeasure.org", "code": "/min"},
+    })
 }
 
 /// The first answer of a server that has just started: one search with one match.

@@ -28,6 +28,14 @@ pub(crate) struct Truth {
     pub(crate) codes: HashMap<String, usize>,
     /// Patients by id.
     pub(crate) patients: BTreeMap<String, Patient>,
+    /// Numbers of observations, by `system|code` of what was observed and the code of the unit.
+    pub(crate) quantities: BTreeMap<(String, String), Vec<f64>>,
+    /// The same by the unit alone.
+    pub(crate) units: BTreeMap<String, Vec<f64>>,
+    /// Resources by type and profile.
+    pub(crate) profiles: BTreeMap<(String, String), usize>,
+    /// Patients with a condition of each code.
+    pub(crate) conditions: BTreeMap<String, HashSet<String>>,
     known: HashSet<String>,
 }
 
@@ -71,9 +79,19 @@ impl Truth {
             self.patients.insert(id.clone(), patient(resource));
         }
         for (kind, _, resource) in &new {
+            for profile in resource["meta"]["profile"].as_array().unwrap_or(&empty) {
+                let profile = profile.as_str().unwrap_or_default().to_owned();
+                *self.profiles.entry(((*kind).to_owned(), profile)).or_default() += 1;
+            }
             let subject = resource["subject"]["reference"].as_str().unwrap_or_default();
             let subject = places.get(subject).map_or(subject, String::as_str);
-            let subject = subject.strip_prefix("Patient/").and_then(|id| self.patients.get_mut(id));
+            let id = subject.strip_prefix("Patient/").unwrap_or_default().to_owned();
+            if *kind == "Condition" && !id.is_empty() {
+                for coding in resource["code"]["coding"].as_array().unwrap_or(&empty) {
+                    self.conditions.entry(token(coding)).or_default().insert(id.clone());
+                }
+            }
+            let subject = self.patients.get_mut(&id);
             match (*kind, subject) {
                 ("Condition", Some(patient)) => patient.conditions += 1,
                 ("Observation", subject) => {
@@ -82,9 +100,19 @@ impl Truth {
                             .observations
                             .push(resource["effectiveDateTime"].as_str().and_then(instant_ms));
                     }
+                    let quantity = &resource["valueQuantity"];
+                    if let (Some(value), Some(unit)) = (quantity["value"].as_f64(), quantity["code"].as_str())
+                    {
+                        self.units.entry(unit.to_owned()).or_default().push(value);
+                    }
                     for coding in resource["code"]["coding"].as_array().unwrap_or(&empty) {
-                        let (system, code) = (coding["system"].as_str(), coding["code"].as_str());
-                        let token = format!("{}|{}", system.unwrap_or_default(), code.unwrap_or_default());
+                        let token = token(coding);
+                        if let (Some(value), Some(unit)) =
+                            (quantity["value"].as_f64(), quantity["code"].as_str())
+                        {
+                            let place = (token.clone(), unit.to_owned());
+                            self.quantities.entry(place).or_default().push(value);
+                        }
                         *self.codes.entry(token).or_default() += 1;
                     }
                 }
@@ -120,6 +148,12 @@ impl Truth {
         let middle = jiff::Timestamp::from_millisecond(middle).unwrap_or_default();
         middle.strftime("%Y-%m-%d").to_string()
     }
+}
+
+/// `system|code` of a coding.
+fn token(coding: &Value) -> String {
+    let (system, code) = (coding["system"].as_str(), coding["code"].as_str());
+    format!("{}|{}", system.unwrap_or_default(), code.unwrap_or_default())
 }
 
 fn patient(resource: &Value) -> Patient {
