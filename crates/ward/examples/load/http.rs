@@ -52,6 +52,11 @@ impl Target {
         format!("GET /fhir/{path} HTTP/1.1\r\n{}\r\n", self.head).into_bytes()
     }
 
+    /// The bytes of a GET that is to be answered later.
+    pub(crate) fn get_later(&self, path: &str) -> Vec<u8> {
+        format!("GET /fhir/{path} HTTP/1.1\r\n{}prefer: respond-async\r\n\r\n", self.head).into_bytes()
+    }
+
     /// The bytes of a POST of a FHIR resource.
     pub(crate) fn post(&self, path: &str, body: &[u8]) -> Vec<u8> {
         self.send("POST", path, body)
@@ -111,6 +116,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The body, whole.
     pub(crate) body: Vec<u8>,
+    /// `Content-Location`, where a job's status stands.
+    pub(crate) place: Option<String>,
 }
 
 /// One connection.
@@ -130,7 +137,12 @@ impl Connection {
             }
             self.more().await?;
         };
-        let head = std::str::from_utf8(self.buffer.get(..head_end).unwrap_or_default())?.to_ascii_lowercase();
+        let text = std::str::from_utf8(self.buffer.get(..head_end).unwrap_or_default())?;
+        let place = text.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-location").then(|| value.trim().to_owned())
+        });
+        let head = text.to_ascii_lowercase();
         let status: u16 = head.get(9..12).unwrap_or_default().parse()?;
         let header = |name: &str| {
             head.lines()
@@ -154,7 +166,7 @@ impl Connection {
             self.buffer.drain(..head_end);
             Vec::new()
         };
-        Ok(Answer { status, body })
+        Ok(Answer { status, body, place })
     }
 
     async fn chunks(&mut self) -> Result<Vec<u8>, Failure> {

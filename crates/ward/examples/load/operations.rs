@@ -2,6 +2,7 @@
 //! capability statement; and what some rows need to be there beforehand.
 
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testkit::Random;
@@ -11,6 +12,7 @@ use crate::arguments::Arguments;
 use crate::check::Expect;
 use crate::drive::{self, Ask};
 use crate::http::Target;
+use crate::machine::Watch;
 use crate::queries::{ASSESSMENTS, probability};
 use crate::truth::Truth;
 
@@ -74,6 +76,7 @@ pub(crate) async fn run(
         let row = drive::timed(target, arguments.pid, CONNECTIONS, arguments.seconds, Rc::new(draw)).await?;
         rows.push((name.to_owned(), row));
     }
+    rows.push(("$export".to_owned(), export(arguments, target).await?));
     Ok(rows)
 }
 
@@ -116,6 +119,43 @@ async fn deep_pages(target: &Target, truth: &Truth) -> Result<Vec<(Vec<u8>, Expe
         }
     }
     Ok(far)
+}
+
+/// How long an export may take, in seconds.
+const EXPORT_SECONDS_MAX: u64 = 600;
+
+/// An export of everything: from the kick-off to the last byte of the last file. A unit is a resource.
+///
+/// # Errors
+/// When a connection breaks, or the export does not end.
+pub(crate) async fn export(arguments: &Arguments, target: &Target) -> Result<Value, Failure> {
+    let path = |url: &str| url.split_once("/fhir/").map(|(_, path)| path.to_owned()).ok_or("no URL of ours");
+    let mut connection = target.connect().await?;
+    let watch = Watch::begin(arguments.pid);
+    let begun = Instant::now();
+    let taken = connection.call(&target.get_later("$export")).await?;
+    let status = path(&taken.place.ok_or_else(|| format!("no job was begun: {}", taken.status))?)?;
+    let manifest: Value = loop {
+        let answer = connection.call(&target.get(&status)).await?;
+        match answer.status {
+            200 => break serde_json::from_slice(&answer.body)?,
+            202 if begun.elapsed() < Duration::from_secs(EXPORT_SECONDS_MAX) => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            other => return Err(format!("the export did not end: {other}").into()),
+        }
+    };
+    let (mut resources, mut bytes, mut promised) = (0, 0, 0);
+    for file in manifest["output"].as_array().into_iter().flatten() {
+        promised += file["count"].as_u64().unwrap_or_default();
+        let answer = connection.call(&target.get(&path(file["url"].as_str().unwrap_or_default())?)).await?;
+        resources += answer.body.iter().filter(|byte| **byte == b'\n').count() as u64;
+        bytes += answer.body.len();
+    }
+    let mut row = watch.end(resources);
+    row["errors"] = json!(u8::from(resources != promised || resources == 0));
+    row["bytes"] = json!(bytes);
+    Ok(row)
 }
 
 /// Updates of observations that were imported: each makes a new version.
