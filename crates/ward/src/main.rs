@@ -16,9 +16,9 @@ mod failure;
 mod home;
 mod mllp;
 mod output;
-mod package;
 mod root;
 mod served;
+mod tarball;
 mod tls;
 
 use std::path::PathBuf;

@@ -12,7 +12,7 @@ use fhir::terminology::{self, CodeSystem, ConceptMap, Library, Terminology, Valu
 use super::input;
 use crate::failure::{Failure, Result};
 use crate::output::Format;
-use crate::package;
+use crate::tarball;
 
 /// What `ward validate` takes.
 #[derive(Debug, Args)]
@@ -98,7 +98,7 @@ impl Packages {
     fn read(paths: &[PathBuf]) -> Result<Self> {
         let mut packages = Self::default();
         for path in paths {
-            package::read(path, |value| {
+            tarball::read(path, |value| {
                 packages.take(&value);
                 Ok(())
             })?;
