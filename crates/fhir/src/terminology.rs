@@ -80,7 +80,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { codes_max: 20_000, steps_max: 20_000_000, depth_max: 16 }
+        Self { codes_max: 20_000, steps_max: 5_000_000, depth_max: 16 }
     }
 }
 

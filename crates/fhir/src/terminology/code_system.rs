@@ -292,6 +292,11 @@ impl CodeSystem {
     /// Whether `upper` is `lower` or above it.
     #[must_use]
     pub fn is_above(&self, upper: u32, lower: u32) -> bool {
+        self.hierarchy.is_above(upper, lower).0
+    }
+
+    /// As [`Self::is_above`], and how many concepts were looked at to say so.
+    pub(super) fn is_above_counting(&self, upper: u32, lower: u32) -> (bool, usize) {
         self.hierarchy.is_above(upper, lower)
     }
 

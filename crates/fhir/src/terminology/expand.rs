@@ -9,6 +9,7 @@ use compact_str::CompactString;
 
 use super::code_system::Concept;
 use super::error::TerminologyError;
+use super::filter::Filter;
 use super::member::{Evaluation, Stack, undefined};
 use super::value_set::{Include, Listed, ValueSet};
 use super::{CodeSystem, Content, Terminology, grammar};
@@ -17,6 +18,12 @@ use crate::search::normalise;
 
 /// Codes held while a value set is evaluated, paged or not.
 const HELD_MAX: usize = 1_000_000;
+
+/// From so many candidates on, the codes to compare them with are listed once. Tests have small value sets and try both ways.
+const LISTING_MIN: usize = if cfg!(test) { 4 } else { 64 };
+
+/// Codes by system, as the systems write them.
+type Keys = HashSet<(Arc<str>, CompactString)>;
 
 /// What of the codes is wanted. R4 ValueSet/$expand.
 #[derive(Debug, Clone, Default)]
@@ -94,8 +101,9 @@ impl Terminology<'_> {
         options: &ExpansionOptions,
     ) -> Result<Expansion, TerminologyError> {
         let words = options.filter.as_deref().map(words).unwrap_or_default();
+        let evaluation = Evaluation::new(self);
         let mut walk = Walk {
-            evaluation: Evaluation::new(self),
+            evaluation: &evaluation,
             options,
             words,
             systems: BTreeMap::new(),
@@ -166,7 +174,7 @@ impl Terminology<'_> {
 
 /// One expansion: how far it has come.
 struct Walk<'t, 'l, 'o> {
-    evaluation: Evaluation<'t, 'l>,
+    evaluation: &'t Evaluation<'t, 'l>,
     options: &'o ExpansionOptions,
     words: Vec<String>,
     systems: BTreeMap<String, Option<String>>,
@@ -204,8 +212,8 @@ impl Walk<'_, '_, '_> {
                 return Err(TerminologyError::TooCostly { limit: HELD_MAX, unit: "codes" });
             }
         }
-        let mut seen: HashSet<(Arc<str>, CompactString)> = HashSet::with_capacity(found.len());
-        found.retain(|candidate| seen.insert((Arc::clone(&candidate.system), candidate.code.clone())));
+        let mut seen = Keys::with_capacity(found.len());
+        found.retain(|candidate| seen.insert(candidate.key()));
         drop(seen);
         if !value_set.takes_inactive {
             found.retain(|candidate| !candidate.is_inactive());
@@ -213,10 +221,53 @@ impl Walk<'_, '_, '_> {
         if value_set.excludes.is_empty() {
             return Ok(found);
         }
+        let parts = &value_set.excludes;
+        let excluded = self.listing(found.len(), |walk| {
+            parts.iter().map(|part| walk.part(value_set, part, &mut stack.clone())).collect()
+        });
+        self.keep(found, excluded.as_ref(), false, |evaluation, system, code| {
+            evaluation.any(value_set, parts, system, code, stack)
+        })
+    }
+
+    /// The codes of some parts, without the options of the request: cheaper to have at once than to try `count` codes one
+    /// by one. `None` where they are few, or cannot be listed though single codes may be judged.
+    fn listing(
+        &self,
+        count: usize,
+        list: impl FnOnce(&mut Walk<'_, '_, '_>) -> Result<Vec<Vec<Candidate>>, TerminologyError>,
+    ) -> Option<Keys> {
+        if count < LISTING_MIN {
+            return None;
+        }
+        let options = ExpansionOptions::default();
+        let mut walk = Walk {
+            evaluation: self.evaluation,
+            options: &options,
+            words: Vec::new(),
+            systems: BTreeMap::new(),
+            incomplete: Vec::new(),
+        };
+        let listed = list(&mut walk).ok().filter(|_| walk.incomplete.is_empty())?;
+        Some(listed.iter().flatten().map(Candidate::key).collect())
+    }
+
+    /// Keeps the candidates that are (`wanted`) or are not in `listed`, or of which `test` says so where nothing is listed.
+    fn keep(
+        &self,
+        found: Vec<Candidate>,
+        listed: Option<&Keys>,
+        wanted: bool,
+        mut test: impl FnMut(&Evaluation<'_, '_>, &str, &str) -> Result<bool, TerminologyError>,
+    ) -> Result<Vec<Candidate>, TerminologyError> {
+        self.evaluation.spend(found.len())?;
         let mut kept = Vec::with_capacity(found.len());
         for candidate in found {
-            let (system, code) = (&*candidate.system, &*candidate.code);
-            if !self.evaluation.any(value_set, &value_set.excludes, system, code, stack)? {
+            let is_in = match listed {
+                Some(listed) => listed.contains(&candidate.key()),
+                None => test(self.evaluation, &candidate.system, &candidate.code)?,
+            };
+            if is_in == wanted {
                 kept.push(candidate);
             }
         }
@@ -230,6 +281,10 @@ impl Walk<'_, '_, '_> {
         stack: &mut Stack,
     ) -> Result<Vec<Candidate>, TerminologyError> {
         let (mut found, imports) = match (&part.system, part.value_sets.split_first()) {
+            // Any code of the system, known or not: only single codes can be judged.
+            (Some(system), _) if part.is_whole => {
+                return Err(TerminologyError::Endless { system: system.clone() });
+            }
             (Some(system), _) => (self.of_system(part, system)?, part.value_sets.as_slice()),
             (None, Some((first, others))) => {
                 let first = self.evaluation.import(owner, first)?;
@@ -239,13 +294,11 @@ impl Walk<'_, '_, '_> {
         };
         for reference in imports {
             let import = self.evaluation.import(owner, reference)?;
-            let mut kept = Vec::new();
-            for candidate in found {
-                if self.evaluation.contains(&import, &candidate.system, &candidate.code, stack)? {
-                    kept.push(candidate);
-                }
-            }
-            found = kept;
+            let listed =
+                self.listing(found.len(), |walk| Ok(vec![walk.gather(&import, &mut stack.clone())?]));
+            found = self.keep(found, listed.as_ref(), true, |evaluation, system, code| {
+                evaluation.contains(&import, system, code, stack)
+            })?;
         }
         Ok(found)
     }
@@ -271,14 +324,17 @@ impl Walk<'_, '_, '_> {
         self.filtered(part, &loaded)
     }
 
-    fn filtered(
+    fn filtered<'p>(
         &mut self,
-        part: &Include,
-        loaded: &Arc<CodeSystem>,
+        part: &'p Include,
+        loaded: &'p Arc<CodeSystem>,
     ) -> Result<Vec<Candidate>, TerminologyError> {
-        let filters = part.filters.iter().map(|filter| filter.bind(loaded)).collect::<Result<Vec<_>, _>>()?;
-        let narrowest = filters.iter().filter_map(|filter| filter.places()).min_by_key(Vec::len);
-        let places = narrowest.unwrap_or_else(|| (0..loaded.len() as u32).collect());
+        // Each filter walks the hierarchy once.
+        self.evaluation.spend(loaded.len().saturating_mul(part.filters.len()))?;
+        let bound = |filter: &'p Filter| Ok(filter.bind(loaded)?.for_many());
+        let filters = part.filters.iter().map(bound).collect::<Result<Vec<_>, TerminologyError>>()?;
+        let narrowest = filters.iter().filter_map(|filter| filter.places()).min_by_key(|places| places.len());
+        let places = narrowest.map_or_else(|| (0..loaded.len() as u32).collect(), <[u32]>::to_vec);
         self.evaluation.spend(places.len().saturating_mul(1 + filters.len()))?;
         let system: Arc<str> = Arc::from(loaded.url());
         let mut found = Vec::new();
@@ -364,6 +420,12 @@ impl Walk<'_, '_, '_> {
 }
 
 impl Candidate {
+    /// What tells it from others: the code as its system writes it.
+    fn key(&self) -> (Arc<str>, CompactString) {
+        let code = self.concept().map_or_else(|| self.code.clone(), |concept| concept.code().into());
+        (Arc::clone(&self.system), code)
+    }
+
     fn concept(&self) -> Option<Concept<'_>> {
         self.concept.as_ref().and_then(|(system, place)| system.at(*place))
     }

@@ -1,5 +1,6 @@
 //! Filters of a value set's `include`: which concepts of a system they let through.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
@@ -86,7 +87,10 @@ impl Filter {
                 _ => return Err(self.refused("needs `true` or `false`")),
             },
         };
-        Ok(Bound { test, system })
+        if let Test::Regex(Subject::Ancestor, _) | Test::Exists(Subject::Ancestor, _) = test {
+            return Err(self.refused("cannot be asked of all ancestors"));
+        }
+        Ok(Bound { test, system, looked_at: Cell::new(0) })
     }
 
     fn relation<'s>(&'s self, op: Op, system: &'s CodeSystem) -> Result<Test<'s>, TerminologyError> {
@@ -159,6 +163,7 @@ fn compile(pattern: &str) -> Option<Regex> {
 pub(super) struct Bound<'s> {
     test: Test<'s>,
     system: &'s CodeSystem,
+    looked_at: Cell<usize>,
 }
 
 enum Test<'s> {
@@ -166,6 +171,8 @@ enum Test<'s> {
     StrictlyBelow(u32),
     NotBelow(u32),
     Above(u32),
+    /// The place is one of these (ascending), or is not.
+    Among(Vec<u32>, bool),
     /// Any value is one of these (sorted), or none is.
     Within(Subject<'s>, Vec<&'s str>, bool),
     Regex(Subject<'s>, &'s Regex),
@@ -186,35 +193,62 @@ enum Subject<'s> {
 }
 
 impl Bound<'_> {
-    /// The places that pass, ascending, if they are known without trying each.
-    pub(super) fn places(&self) -> Option<Vec<u32>> {
-        match self.test {
-            Test::Below(root) => Some(self.system.below(root)),
-            Test::Above(root) => Some(self.system.above(root)),
-            Test::StrictlyBelow(root) => {
-                let mut below = self.system.below(root);
-                below.retain(|place| *place != root);
-                Some(below)
+    /// Makes the filter ready for many concepts: relations are walked once, instead of once for each concept.
+    pub(super) fn for_many(mut self) -> Self {
+        let strictly_below = |root: u32| {
+            let mut below = self.system.below(root);
+            below.retain(|place| *place != root);
+            below
+        };
+        let made = match &self.test {
+            Test::Below(root) => Test::Among(self.system.below(*root), true),
+            Test::NotBelow(root) => Test::Among(self.system.below(*root), false),
+            Test::Above(root) => Test::Among(self.system.above(*root), true),
+            Test::StrictlyBelow(root) => Test::Among(strictly_below(*root), true),
+            Test::Within(Subject::Ancestor, values, wanted) => {
+                let roots = values.iter().filter_map(|code| self.system.concept(code));
+                let mut below: Vec<u32> = roots.flat_map(|root| strictly_below(root.place())).collect();
+                below.sort_unstable();
+                below.dedup();
+                Test::Among(below, *wanted)
             }
-            _ => None,
-        }
+            _ => return self,
+        };
+        self.test = made;
+        self
+    }
+
+    /// The places that pass, ascending, if [`Self::for_many`] has found them.
+    pub(super) fn places(&self) -> Option<&[u32]> {
+        if let Test::Among(places, true) = &self.test { Some(places) } else { None }
+    }
+
+    /// How many concepts relations were followed over.
+    pub(super) fn looked_at(&self) -> usize {
+        self.looked_at.get()
     }
 
     /// Whether `concept` passes.
     pub(super) fn passes(&self, concept: Concept<'_>) -> bool {
+        let place = concept.place();
         match &self.test {
-            Test::Below(root) => self.system.is_above(*root, concept.place()),
-            Test::StrictlyBelow(root) => {
-                *root != concept.place() && self.system.is_above(*root, concept.place())
-            }
-            Test::NotBelow(root) => !self.system.is_above(*root, concept.place()),
-            Test::Above(root) => self.system.is_above(concept.place(), *root),
+            Test::Below(root) => self.is_above(*root, place),
+            Test::StrictlyBelow(root) => *root != place && self.is_above(*root, place),
+            Test::NotBelow(root) => !self.is_above(*root, place),
+            Test::Above(root) => self.is_above(place, *root),
+            Test::Among(places, wanted) => places.binary_search(&place).is_ok() == *wanted,
             Test::Within(subject, values, wanted) => {
                 self.any(*subject, concept, |value| values.binary_search(&value).is_ok()) == *wanted
             }
             Test::Regex(subject, regex) => self.any(*subject, concept, |value| regex.is_match(value)),
             Test::Exists(subject, wanted) => self.any(*subject, concept, |_| true) == *wanted,
         }
+    }
+
+    fn is_above(&self, upper: u32, lower: u32) -> bool {
+        let (is_above, looked_at) = self.system.is_above_counting(upper, lower);
+        self.looked_at.set(self.looked_at.get() + looked_at);
+        is_above
     }
 
     fn any(&self, subject: Subject<'_>, concept: Concept<'_>, test: impl Fn(&str) -> bool) -> bool {
@@ -226,6 +260,7 @@ impl Bound<'_> {
             Subject::Child => concept.children().any(|child| test(child.code())),
             Subject::Ancestor => {
                 let above = self.system.above(concept.place());
+                self.looked_at.set(self.looked_at.get() + above.len());
                 let mut above = above.into_iter().filter(|place| *place != concept.place());
                 above.any(|place| self.system.at(place).is_some_and(|concept| test(concept.code())))
             }

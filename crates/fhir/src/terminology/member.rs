@@ -13,6 +13,9 @@ pub(super) struct Evaluation<'t, 'l> {
     steps: Cell<usize>,
 }
 
+/// Steps that entering a value set counts for: it is looked up by its address.
+const ENTER_STEPS: usize = 64;
+
 /// The value sets that are being evaluated, outermost first, by address (empty for one without).
 pub(super) type Stack = Vec<String>;
 
@@ -82,8 +85,9 @@ impl<'t, 'l> Evaluation<'t, 'l> {
         if stack.len() >= depth_max || !url.is_empty() && stack.iter().any(|outer| outer == url) {
             return Err(TerminologyError::Circular { value_set: url.to_owned(), depth_max });
         }
+        self.spend(ENTER_STEPS)?;
         stack.push(url.to_owned());
-        self.spend(1)
+        Ok(())
     }
 
     /// The value set that `reference` names within `owner`.
@@ -220,7 +224,10 @@ impl<'t, 'l> Evaluation<'t, 'l> {
         };
         let Some(concept) = loaded.concept(code) else { return absent(&loaded) };
         for filter in &part.filters {
-            if !filter.bind(&loaded)?.passes(concept) {
+            let bound = filter.bind(&loaded)?;
+            let passes = bound.passes(concept);
+            self.spend(bound.looked_at())?;
+            if !passes {
                 return Ok(false);
             }
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::json::{Limits, Value, parse};
 
+mod bounds;
 mod properties;
 
 fn json(text: &str) -> Value {

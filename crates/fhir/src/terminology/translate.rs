@@ -1,5 +1,6 @@
 //! What a code becomes in another code system.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::concept_map::{ConceptMap, Dependency, Equivalence, Group, Mapping, Unmapped};
@@ -61,8 +62,8 @@ impl Terminology<'_> {
     /// Translates. A mapping that depends on something counts only if the request says that it holds.
     ///
     /// # Errors
-    /// [`TerminologyError::Circular`] if maps hand the code on to each other too often; [`TerminologyError::NotLoaded`] if
-    /// a map hands the code on to one that is not here, or if none was named and none fits.
+    /// [`TerminologyError::NotLoaded`] if a map hands the code on to one that is not here, or if none was named and none
+    /// fits. Maps that hand a code on in a circle are asked once each.
     pub fn translate(&self, request: &TranslationRequest<'_>) -> Result<Translation, TerminologyError> {
         let maps = match request.map {
             Some(map) => vec![Arc::clone(map)],
@@ -71,7 +72,7 @@ impl Terminology<'_> {
         let mut matches: Vec<TranslationMatch> = Vec::new();
         for coding in request.codings {
             for map in &maps {
-                for found in self.by_map(map, coding, request, 0)? {
+                for found in self.by_map(map, coding, request, &mut HashSet::new())? {
                     if !matches.contains(&found) && self.is_wanted(&found, map, request) {
                         matches.push(found);
                     }
@@ -144,11 +145,10 @@ impl Terminology<'_> {
         map: &Arc<ConceptMap>,
         coding: &Coding<'_>,
         request: &TranslationRequest<'_>,
-        depth: usize,
+        asked: &mut HashSet<String>,
     ) -> Result<Vec<TranslationMatch>, TerminologyError> {
-        let depth_max = self.bounds.depth_max;
-        if depth > depth_max {
-            return Err(TerminologyError::Circular { value_set: map.url().to_owned(), depth_max });
+        if !asked.insert(map.url().to_owned()) {
+            return Ok(Vec::new());
         }
         let mut found = Vec::new();
         for group in &map.groups {
@@ -168,7 +168,7 @@ impl Terminology<'_> {
                 group.of_source(coding.code).filter(|mapping| holds(mapping, request.dependencies));
             found.extend(mappings.map(|mapping| forward(map, group, mapping)));
             if !is_known && found.len() == before {
-                found.extend(self.unmapped(map, group, coding, request, depth)?);
+                found.extend(self.unmapped(map, group, coding, request, asked)?);
             }
         }
         Ok(found)
@@ -180,7 +180,7 @@ impl Terminology<'_> {
         group: &Group,
         coding: &Coding<'_>,
         request: &TranslationRequest<'_>,
-        depth: usize,
+        asked: &mut HashSet<String>,
     ) -> Result<Vec<TranslationMatch>, TerminologyError> {
         let plain = |equivalence, code: &str, display: Option<&str>| TranslationMatch {
             equivalence,
@@ -201,7 +201,7 @@ impl Terminology<'_> {
                 let (url, version) = split_canonical(map, None);
                 let other = self.library.concept_map(url, version);
                 let other = other.ok_or_else(|| TerminologyError::not_loaded("ConceptMap", url, version))?;
-                self.by_map(&other, coding, request, depth + 1)?
+                self.by_map(&other, coding, request, asked)?
             }
         })
     }

@@ -53,19 +53,20 @@ impl Hierarchy {
         self.up.reach(place)
     }
 
-    pub(super) fn is_above(&self, upper: u32, lower: u32) -> bool {
+    /// Whether `upper` is `lower` or above it, and how many concepts were looked at to say so.
+    pub(super) fn is_above(&self, upper: u32, lower: u32) -> (bool, usize) {
         if upper == lower || self.up.of(lower).binary_search(&upper).is_ok() {
-            return true;
+            return (true, 1);
         }
         let mut seen = std::collections::HashSet::new();
         let mut open: Vec<u32> = self.up.of(lower).to_vec();
         while let Some(next) = open.pop() {
             if next == upper {
-                return true;
+                return (true, seen.len());
             }
             open.extend(self.up.of(next).iter().copied().filter(|above| seen.insert(*above)));
         }
-        false
+        (false, seen.len())
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
