@@ -43,6 +43,7 @@ pub(crate) use model::{Child, TypeInfo, Variant, resource_info, type_info};
 pub use ports::{Codes, Conforms, Resolve, Resolver};
 pub(crate) use syntax::{Expr, Literal, Operator, TypeName, TypeOperator};
 pub use temporal::{CalendarUnit, Date, DateTime, Time};
+pub use units::{convert_unit, unit_dimension};
 
 use std::borrow::Cow;
 use std::fmt;

@@ -24,4 +24,4 @@ pub(crate) use extract::type_in_url;
 pub use parameter::{CUSTOM_FIRST, Component, Kind, Parameter};
 pub use registry::Registry;
 pub use rust_decimal::Decimal;
-pub use term::{ReferenceTerm, Term};
+pub use term::{LabelOf, NumberRange, ReferenceTerm, Term, TokenSource};

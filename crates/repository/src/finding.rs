@@ -27,7 +27,7 @@ impl From<SearchError> for Error {
     fn from(error: SearchError) -> Self {
         match error {
             SearchError::TooCostly { .. } => Self::new(ErrorKind::TooCostly, error.to_string()),
-            SearchError::Unsupported { .. } | SearchError::PageToken => {
+            SearchError::Unsupported { .. } | SearchError::Terminology { .. } | SearchError::PageToken => {
                 Self::new(ErrorKind::Invalid, error.to_string())
             }
             SearchError::Corrupt => Self::internal(ErrorKind::Corrupt, error),
@@ -263,6 +263,10 @@ pub(crate) fn with_limits<T>(
     let bodies = |type_code: u16, number: u64| {
         body(view, type_code, number).map_err(|error| SearchError::Store(Box::new(error)))
     };
+    let terminology = || {
+        let library = view.core.terminology(view.tenant);
+        library.map_err(|error| SearchError::Store(Box::new(error)))
+    };
     let search = Search {
         reader: view.reader.as_ref(),
         newest,
@@ -272,6 +276,7 @@ pub(crate) fn with_limits<T>(
         dictionaries: &view.core.dictionaries,
         ids: &ids,
         bodies: &bodies,
+        terminology: &terminology,
         bounds,
         limits,
         now_ms,

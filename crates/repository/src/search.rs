@@ -14,10 +14,12 @@ pub(crate) mod blocks;
 pub(crate) mod clause;
 pub(crate) mod codes;
 pub(crate) mod compile;
+pub(crate) mod composite;
 pub(crate) mod dictionary;
 pub(crate) mod explain;
 pub(crate) mod header;
 pub(crate) mod include;
+pub(crate) mod labels;
 pub(crate) mod page;
 pub(crate) mod plan;
 pub(crate) mod postings;
@@ -34,9 +36,10 @@ pub(crate) mod walk;
 pub(crate) mod words;
 
 use std::cell::Cell;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use fhir::search::Registry;
+use fhir::terminology::Library;
 use storage::engine::{Bytes, Direction, EngineError, KeyRange, Reader};
 
 pub(crate) use clause::Probe;
@@ -66,6 +69,14 @@ pub(crate) enum SearchError {
     #[error("{what} is not supported")]
     Unsupported {
         /// What was asked for; names of parameters, never values.
+        what: String,
+    },
+    /// A value set or a hierarchy of codes that the query names cannot be used.
+    #[error(
+        "{what}; load it first (`ward package add`, or a write of the resource), or name the codes themselves"
+    )]
+    Terminology {
+        /// Why; no codes.
         what: String,
     },
     /// The page token was altered, or belongs to another type, caller or tenant.
@@ -150,8 +161,11 @@ impl Bounds {
 /// Gives the number of a resource by type code and id, `None` if the id was never used.
 pub(crate) type Ids<'a> = &'a dyn Fn(u16, &str) -> Result<Option<u64>, SearchError>;
 
-/// Gives the current body of a resource by type code and number; `None` if it was deleted or erased.
+/// Gives the content of a resource by type code and number, `None` if there is none (any more).
 pub(crate) type Bodies<'a> = &'a dyn Fn(u16, u64) -> Result<Option<fhir::json::Value>, SearchError>;
+
+/// Gives the code systems and value sets that are loaded.
+pub(crate) type Libraries<'a> = &'a dyn Fn() -> Result<Arc<dyn Library>, SearchError>;
 
 /// One look at a tenant's index for one caller: made for a request, used for it alone.
 pub(crate) struct Search<'a> {
@@ -169,8 +183,10 @@ pub(crate) struct Search<'a> {
     pub(crate) dictionaries: &'a Dictionaries,
     /// The ids of the tenant.
     pub(crate) ids: Ids<'a>,
-    /// The bodies of the tenant's resources, for what the index cannot tell.
+    /// The contents of the tenant's resources.
     pub(crate) bodies: Bodies<'a>,
+    /// The code systems and value sets that are loaded.
+    pub(crate) terminology: Libraries<'a>,
     /// What the caller may find.
     pub(crate) bounds: &'a Bounds,
     /// The bounds of the work.

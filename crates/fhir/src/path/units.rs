@@ -162,6 +162,32 @@ pub(super) fn reduce(code: &str) -> Option<Reduced> {
     None
 }
 
+/// The powers of base units that a UCUM code stands for; codes with the same powers can be converted to each other. `None`
+/// for a code that is not known.
+#[must_use]
+pub fn unit_dimension(code: &str) -> Option<[i8; 8]> {
+    reduce(code).map(|reduced| reduced.powers)
+}
+
+/// Converts a value from one UCUM unit to another: exactly where the result has no more than 28 digits, else rounded.
+/// `None` if the units are not known or measure different things, and where the numbers become too large.
+#[must_use]
+pub fn convert_unit(value: Decimal, from: &str, to: &str) -> Option<Decimal> {
+    let (from, to) = (reduce(from)?, reduce(to)?);
+    if from.powers != to.powers {
+        return None;
+    }
+    let value = value.checked_add(from.offset)?;
+    let (up, down) = (from.factor.checked_mul(to.divisor)?, from.divisor.checked_mul(to.factor)?);
+    let ratio = up.checked_div(down)?;
+    let converted = if ratio.checked_mul(down)? == up {
+        value.checked_mul(ratio)?
+    } else {
+        value.checked_mul(up)?.checked_div(down)?
+    };
+    converted.checked_sub(to.offset)
+}
+
 /// Multiplies by one term: an atom with its power, a number, or a comment in braces.
 fn apply(reduced: &mut Reduced, term: &str, sign: i8) -> Option<()> {
     let term = term.split('{').next()?;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use super::{Kind, Parameter, ReferenceTerm, Registry, Term, number};
+use super::{Kind, NumberRange, Parameter, ReferenceTerm, Registry, Term};
+use crate::definitions::CodeSet;
 use crate::json::Value;
 use crate::path::{Bounds, Context, Expression, Item, TypeInfo};
 use convert::convert;
@@ -59,6 +60,8 @@ pub(super) struct Plan {
 struct Entry {
     parameter: Arc<Parameter>,
     reader: Reader,
+    /// What the plain codes among the values are bound to.
+    code_sets: Vec<&'static CodeSet>,
 }
 
 enum Reader {
@@ -78,7 +81,14 @@ impl Plan {
             .iter()
             .filter(|parameter| parameter.code != "_lastUpdated")
             .filter_map(|parameter| {
-                Some(Entry { reader: reader(resource_type, parameter)?, parameter: Arc::clone(parameter) })
+                let reader = reader(resource_type, parameter)?;
+                let code_sets = match &reader {
+                    Reader::Routes(routes) if parameter.kind == Kind::Token => {
+                        routes.iter().filter_map(Route::code_set).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                Some(Entry { parameter: Arc::clone(parameter), reader, code_sets })
             })
             .collect();
         let compartment = entries
@@ -95,6 +105,22 @@ impl Plan {
         for entry in &self.entries {
             entry.read(resource, &mut |term| emit(&entry.parameter, term));
         }
+    }
+
+    /// The same for one parameter.
+    pub(super) fn extract_only(&self, parameter: u16, resource: &Value, emit: &mut dyn FnMut(Term)) {
+        if let Some(entry) = self.entry(parameter) {
+            entry.read(resource, emit);
+        }
+    }
+
+    /// The code sets of a parameter's plain codes.
+    pub(super) fn code_sets(&self, parameter: u16) -> &[&'static CodeSet] {
+        self.entry(parameter).map_or(&[], |entry| &entry.code_sets)
+    }
+
+    fn entry(&self, parameter: u16) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.parameter.id == parameter)
     }
 }
 
@@ -153,7 +179,11 @@ impl Entry {
             let mut found = Vec::new();
             for route in routes {
                 walk(route, focus, resource, &mut |value, ty| {
-                    convert(component.kind, value, ty, &mut |term| found.push(term));
+                    convert(component.kind, value, ty, &mut |term| {
+                        if !matches!(term, Term::Label { .. } | Term::TypedIdentifier { .. }) {
+                            found.push(term);
+                        }
+                    });
                 });
             }
             let longer = combinations.iter().flat_map(|head| {
@@ -182,19 +212,10 @@ fn general(expression: &Expression, kind: Kind, resource: &Value, emit: &mut dyn
     for item in &items {
         match item {
             Item::Node(node) => convert(kind, node.value(), node.type_info(), emit),
-            Item::Quantity(quantity) => {
-                if let (Kind::Quantity, Some(found)) = (kind, number::written(&quantity.value.to_string())) {
-                    let number::Written { low, high, value } = found;
-                    let (system, unit) = (Some(UCUM_SYSTEM.into()), CompactString::from(&*quantity.unit));
-                    emit(Term::Quantity {
-                        low,
-                        high,
-                        value,
-                        system,
-                        code: Some(unit.clone()),
-                        unit: Some(unit),
-                    });
-                }
+            Item::Quantity(quantity) if kind == Kind::Quantity => {
+                let (system, unit) = (Some(UCUM_SYSTEM.into()), CompactString::from(&*quantity.unit));
+                let range = NumberRange::exactly(quantity.value);
+                emit(Term::Quantity { range, system, code: Some(unit.clone()), unit: Some(unit) });
             }
             computed => {
                 let Some((value, type_name)) = plain(computed) else { continue };

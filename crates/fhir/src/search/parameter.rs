@@ -47,7 +47,7 @@ impl Kind {
     /// Whether parameters of this kind can be searched for; the others are refused by name.
     #[must_use]
     pub const fn is_offered(self) -> bool {
-        !matches!(self, Self::Composite | Self::Special)
+        !matches!(self, Self::Special)
     }
 
     /// Reads the standard's code of a kind; `None` for an unknown one.

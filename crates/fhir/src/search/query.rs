@@ -188,12 +188,24 @@ pub enum Modifier {
     Not,
     /// Any kind: the resource has a value, or has none; values are [`QueryValue::Missing`].
     Missing,
-    /// Uri: the given URI or one above it.
+    /// Uri: the given URI or one above it. Token: the given code or one that subsumes it. Reference: the given resource or
+    /// one that it is part of.
     Above,
-    /// Uri: the given URI or one below it.
+    /// Uri: the given URI or one below it. Token: the given code or one that it subsumes. Reference: the given resource or
+    /// one that is part of it.
     Below,
     /// Reference: the identifier in the reference; values are [`QueryValue::Token`].
     Identifier,
+    /// Token and reference: a word of the text that people see begins with this; values are [`QueryValue::String`].
+    Text,
+    /// Token: the code begins with this; values are [`QueryValue::String`]. From R5.
+    CodeText,
+    /// Token: an identifier with its type; values are [`QueryValue::OfType`].
+    OfType,
+    /// Token: a code of a value set; values are [`QueryValue::Uri`].
+    In,
+    /// Token: no code of a value set; values are [`QueryValue::Uri`].
+    NotIn,
     /// String: as a comparison of `_filter` says; no request names it.
     Compare(TextTest),
 }
@@ -291,6 +303,15 @@ pub enum QueryValue {
     Reference(ReferenceValue),
     /// A URI, exactly as given.
     Uri(CompactString),
+    /// An identifier of a type.
+    OfType {
+        /// The system of the type's coding; `None` for "no system".
+        system: Option<CompactString>,
+        /// The code of the type's coding.
+        code: CompactString,
+        /// The identifier's value.
+        value: CompactString,
+    },
     /// The parts of a composite, one for each component.
     Composite(Vec<QueryValue>),
 }
@@ -382,10 +403,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             pairs_max: 64,
-            values_max: 1000,
-            bytes_max: 64 * 1024,
-            chain_steps_max: 3,
-            tests_max: 256,
+            values_max: 10_000,
+            bytes_max: 256 * 1024,
+            chain_steps_max: 8,
+            tests_max: 1024,
             count_max: 1000,
             sort_keys_max: 4,
         }

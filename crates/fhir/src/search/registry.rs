@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::extract::Plan;
 use super::{Component, Kind, Parameter, Term};
-use crate::definitions::{self, SearchParameter, compartment_parameters};
+use crate::definitions::{self, CodeSet, SearchParameter, compartment_parameters};
 use crate::json::Value;
 
 /// The search parameters of every resource type, as a value: what a request is read with, what a resource is indexed by.
@@ -114,6 +114,19 @@ impl Registry {
         of_type.plan().extract(resource, emit);
     }
 
+    /// Gives the values of one parameter alone, as [`Self::extract`] does.
+    pub fn extract_only(&self, parameter: &Parameter, resource: &Value, emit: &mut dyn FnMut(Term)) {
+        if let Some(of_type) = self.of_type(parameter.resource_type) {
+            of_type.plan().extract_only(parameter.id, resource, emit);
+        }
+    }
+
+    /// The code sets that the `code` elements of a parameter are bound to: what tells the system of a plain code.
+    #[must_use]
+    pub fn code_sets(&self, resource_type: &str, id: u16) -> &[&'static CodeSet] {
+        self.of_type(resource_type).map_or(&[], |of_type| of_type.plan().code_sets(id))
+    }
+
     pub(super) fn of_type(&self, resource_type: &str) -> Option<&TypeSearch> {
         self.types.get(resource_type).map(Arc::as_ref)
     }
@@ -170,10 +183,39 @@ fn of_standard(
             kind,
             targets: targets(&definition.targets, base.expression),
             expression: base.expression.into(),
-            components: definition.components.iter().filter_map(|part| component(part, by_id)).collect(),
+            components: components(definition, base.expression, by_id),
         }));
     }
     parameters
+}
+
+/// The parts of a composite.
+///
+/// `DocumentReference.relationship` names the definitions of its two parts in the wrong order (R4): where two parts fit each
+/// other's definition and not their own, they are exchanged.
+fn components(
+    definition: &SearchParameter,
+    focus: &str,
+    by_id: &HashMap<&str, &'static SearchParameter>,
+) -> Vec<Component> {
+    let mut parts: Vec<Component> =
+        definition.components.iter().filter_map(|part| component(part, by_id)).collect();
+    if let [first, second] = parts.as_mut_slice()
+        && let (Some(one), Some(other)) = (is_reference(focus, first), is_reference(focus, second))
+        && one != other
+        && one != (first.kind == Kind::Reference)
+        && other != (second.kind == Kind::Reference)
+    {
+        std::mem::swap(&mut first.code, &mut second.code);
+        std::mem::swap(&mut first.kind, &mut second.kind);
+    }
+    parts
+}
+
+/// Whether a part reads a Reference; `None` where its expression is more than the name of an element.
+fn is_reference(focus: &str, part: &Component) -> Option<bool> {
+    let element = definitions::element_at(&format!("{focus}.{}", part.expression))?;
+    Some(element.types.iter().any(|choice| choice.ty().is_some_and(|ty| ty.name == "Reference")))
 }
 
 fn component(

@@ -21,6 +21,24 @@ pub enum Term {
         code: Option<CompactString>,
         /// The display or text that goes with the code.
         text: Option<CompactString>,
+        /// What sort of element it comes from.
+        source: TokenSource,
+    },
+    /// An identifier with a code of its type: what `:of-type` asks for.
+    TypedIdentifier {
+        /// The system of the type's coding.
+        type_system: Option<CompactString>,
+        /// The code of the type's coding.
+        type_code: CompactString,
+        /// The identifier's value.
+        value: CompactString,
+    },
+    /// A text beside a code, an identifier or a reference, where it is not that of one coding: what `:text` asks for.
+    Label {
+        /// The text.
+        text: CompactString,
+        /// What it stands beside.
+        of: LabelOf,
     },
     /// A span of time in milliseconds since 1970 UTC, half open: `[low, high)`. Open ends are `i64::MIN`/`i64::MAX`.
     Date {
@@ -29,23 +47,12 @@ pub enum Term {
         /// The first millisecond after the span.
         high_ms: i64,
     },
-    /// A number with the range that its written precision stands for.
-    Number {
-        /// The least value that would be written like this.
-        low: Decimal,
-        /// The bound above it.
-        high: Decimal,
-        /// The number itself.
-        value: Decimal,
-    },
-    /// A number with a unit.
+    /// A number, as exactly the number that is written.
+    Number(NumberRange),
+    /// A number with a unit, a range of them, or the bounds of sampled data.
     Quantity {
-        /// The least value that would be written like this, or the low end of a range.
-        low: Decimal,
-        /// The bound above it, or the high end of a range.
-        high: Decimal,
-        /// The number itself (the low or only end of a range).
-        value: Decimal,
+        /// The number.
+        range: NumberRange,
         /// The unit's code system.
         system: Option<CompactString>,
         /// The unit's code.
@@ -61,6 +68,65 @@ pub enum Term {
     Position(Position),
     /// The parts of a composite that stand together, in the order of [`super::Parameter::components`].
     Composite(Vec<Term>),
+}
+
+/// What sort of element a token comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenSource {
+    /// A Coding, a CodeableConcept, a `code` or a boolean: one of few values, which mean something.
+    Coded,
+    /// An Identifier.
+    Identifier,
+    /// A ContactPoint, a plain text, a number.
+    Other,
+}
+
+/// What a [`Term::Label`] stands beside.
+#[derive(Clone, PartialEq, Eq)]
+pub enum LabelOf {
+    /// A code.
+    Concept {
+        /// The code's system.
+        system: Option<CompactString>,
+        /// The code.
+        code: CompactString,
+    },
+    /// A local reference.
+    Target {
+        /// The target's type.
+        resource_type: CompactString,
+        /// The target's logical id.
+        id: CompactString,
+    },
+    /// Nothing that could be searched for by itself.
+    Nothing,
+}
+
+/// The numbers that one value may stand for. A plain number has two equal ends; `Decimal::MIN` and `Decimal::MAX` are open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumberRange {
+    /// The least.
+    pub low: Decimal,
+    /// The greatest.
+    pub high: Decimal,
+    /// Whether `low` itself is left out (`> 5`).
+    pub low_is_open: bool,
+    /// Whether `high` itself is left out (`< 5`).
+    pub high_is_open: bool,
+}
+
+impl NumberRange {
+    /// A plain number.
+    #[must_use]
+    pub const fn exactly(value: Decimal) -> Self {
+        Self::between(value, value)
+    }
+
+    /// A range with both of its ends.
+    #[must_use]
+    pub const fn between(low: Decimal, high: Decimal) -> Self {
+        Self { low, high, low_is_open: false, high_is_open: false }
+    }
 }
 
 /// What a reference points to.
@@ -100,8 +166,10 @@ impl std::fmt::Debug for Term {
         let name = match self {
             Self::String(_) => "String",
             Self::Token { .. } => "Token",
+            Self::TypedIdentifier { .. } => "TypedIdentifier",
+            Self::Label { .. } => "Label",
             Self::Date { .. } => "Date",
-            Self::Number { .. } => "Number",
+            Self::Number(_) => "Number",
             Self::Quantity { .. } => "Quantity",
             Self::Reference(_) => "Reference",
             Self::Uri(_) => "Uri",
@@ -109,6 +177,12 @@ impl std::fmt::Debug for Term {
             Self::Composite(_) => "Composite",
         };
         write!(formatter, "Term::{name}(…)")
+    }
+}
+
+impl std::fmt::Debug for LabelOf {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("LabelOf(…)")
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use storage::engine::{Bytes, Direction, KeyRange, Space};
 
 use super::blocks::WordsClause;
-use super::codes::{date_classes, kind};
+use super::codes::{NumberCode, date_classes, kind};
+use super::composite::{self, PartTest, UnitHash};
 use super::header::Header;
 use super::range::{DateTest, NumberTest};
 use super::special::BodyTest;
@@ -35,6 +36,9 @@ pub(crate) enum Clause {
     Targets { parameter: u16, targets: Vec<u64> },
     /// A posting with one of these prefixes and more of the term before the number.
     Under { prefixes: Vec<Vec<u8>>, found: OnceCell<Vec<u64>> },
+    /// One of these labels (ascending). A resource that has one has a posting with one of the prefixes, but not the other way
+    /// round.
+    Labels { parameter: u16, labels: Vec<u32>, prefixes: Vec<Vec<u8>> },
     /// One of these texts.
     Texts { parameter: u16, terms: Vec<u32> },
     /// A date that passes one of the tests.
@@ -51,24 +55,42 @@ pub(crate) enum Clause {
     Chain(Chain),
     /// Is referred to by a resource that passes.
     Has(Has),
+    /// Parts that stand together.
+    Composite(Composite),
     /// The inner clause does not hold.
     Not(Box<Clause>),
-    /// One of the clauses holds.
-    Any(Vec<Clause>),
     /// All of the clauses hold.
     All(Vec<Clause>),
+    /// One of the clauses holds.
+    Any(Vec<Clause>),
     /// One of these words.
     Words(WordsClause),
     /// What only the body tells.
     Body(BodyTest),
 }
 
-/// A quantity searched for: the number, and the units (hashes as they stand in keys) it may have.
+/// A quantity searched for.
+#[derive(Default)]
 pub(crate) struct QuantityTest {
-    pub(crate) number: NumberTest,
-    /// Whether any unit will do; `units` then lists all there are.
-    pub(crate) any_unit: bool,
-    pub(crate) units: Vec<[u8; 16]>,
+    /// What the number must pass where any unit will do.
+    pub(crate) any: Option<NumberTest>,
+    /// Units (hashes as they stand in keys) with what a number in them must pass. For any unit these are all there are.
+    pub(crate) units: Vec<(UnitHash, NumberTest)>,
+}
+
+/// A composite searched for.
+pub(crate) struct Composite {
+    pub(crate) parameter: u16,
+    /// Any of these.
+    pub(crate) values: Vec<CompositeValue>,
+}
+
+/// One value of a composite.
+pub(crate) struct CompositeValue {
+    /// For resources whose record tells what stands together.
+    pub(crate) tests: Vec<PartTest>,
+    /// For the others: each part by itself.
+    pub(crate) parts: Vec<Clause>,
 }
 
 /// A condition on the target of a reference.
@@ -145,11 +167,14 @@ impl Clause {
             Self::Texts { parameter, terms } => Ok(probe.header(search)?.is_some_and(|header| {
                 header.texts(*parameter).any(|term| terms.binary_search(&term).is_ok())
             })),
+            Self::Labels { parameter, labels, .. } => Ok(probe.header(search)?.is_some_and(|header| {
+                header.labels(*parameter).any(|label| labels.binary_search(&label).is_ok())
+            })),
             Self::Dates { parameter, tests } => Ok(probe.header(search)?.is_some_and(|header| {
                 header.dates(*parameter).any(|(low, high)| tests.iter().any(|test| test.passes(low, high)))
             })),
             Self::Numbers { parameter, tests } => Ok(probe.header(search)?.is_some_and(|header| {
-                header.numbers(*parameter).any(|code| tests.iter().any(|test| test.passes(code)))
+                header.numbers(*parameter).any(|(low, high)| tests.iter().any(|test| test.passes(low, high)))
             })),
             Self::Quantities { parameter, tests } => quantity_holds(search, probe, *parameter, tests),
             Self::Numbered(numbers) => {
@@ -160,6 +185,7 @@ impl Clause {
             }
             Self::Chain(chain) => chain.holds(search, probe),
             Self::Has(has) => has.holds(search, probe.number),
+            Self::Composite(composite) => composite.holds(search, probe),
             Self::Not(inner) => Ok(probe.header(search)?.is_some() && !inner.holds(search, probe)?),
             Self::Any(clauses) => {
                 for clause in clauses {
@@ -201,7 +227,7 @@ impl Clause {
     /// Whether the clause can give its numbers without looking at every resource of the type.
     pub(crate) fn drives(&self) -> bool {
         match self {
-            Self::Missing { .. } | Self::Not(_) | Self::Body(_) => false,
+            Self::Missing { .. } | Self::Not(_) | Self::Body(_) | Self::Composite(_) => false,
             Self::All(clauses) => clauses.iter().any(Self::drives),
             Self::Any(clauses) => clauses.iter().all(Self::drives),
             Self::Chain(chain) => chain.branches.iter().all(|(_, clauses)| clauses.iter().any(Self::drives)),
@@ -210,10 +236,15 @@ impl Clause {
         }
     }
 
+    /// Whether [`Self::stream`] may give numbers for which the clause does not hold.
+    pub(crate) fn is_loose(&self) -> bool {
+        matches!(self, Self::Labels { .. })
+    }
+
     /// Whether the clause gives its numbers one by one, with nothing gathered first.
     pub(crate) fn is_lazy(&self) -> bool {
         match self {
-            Self::Terms { prefixes, .. } => prefixes.len() <= MERGED_MAX,
+            Self::Terms { prefixes, .. } | Self::Labels { prefixes, .. } => prefixes.len() <= MERGED_MAX,
             Self::Texts { terms, .. } => terms.len() <= MERGED_MAX,
             Self::Targets { targets, .. } => targets.len() <= MERGED_MAX,
             Self::Words(words) => words.is_lazy(),
@@ -222,7 +253,7 @@ impl Clause {
         }
     }
 
-    /// The numbers from `from` on for which the clause holds.
+    /// The numbers from `from` on for which the clause holds; a loose clause gives others too.
     pub(crate) fn stream(
         &self,
         search: &Search<'_>,
@@ -232,6 +263,7 @@ impl Clause {
         match self {
             Self::Nothing => Ok(Stream::Empty),
             Self::Terms { space, prefixes, .. } => search.terms_stream(*space, prefixes, from),
+            Self::Labels { prefixes, .. } => search.terms_stream(layout::POSTING, prefixes, from),
             Self::Targets { parameter, targets } => search.terms_stream(
                 layout::POSTING,
                 &target_prefixes(search, type_code, *parameter, targets),
@@ -300,13 +332,14 @@ impl Clause {
                 for clause in clauses {
                     let mut stream = clause.stream(search, type_code, 0)?;
                     while let Some(number) = stream.next(search)? {
-                        numbers.push(number)?;
+                        if !clause.is_loose() || clause.holds(search, &mut Probe::new(type_code, number))? {
+                            numbers.push(number)?;
+                        }
                     }
                 }
             }
             Self::All(clauses) => {
-                let clauses: Vec<&Self> = clauses.iter().collect();
-                let mut stream = search.candidates(type_code, &clauses, 0, u64::MAX)?;
+                let mut stream = search.stream_all(type_code, clauses)?;
                 while let Some(number) = stream.next(search)? {
                     numbers.push(number)?;
                 }
@@ -343,7 +376,7 @@ impl Clause {
                     }
                 }
             }
-            Self::Under { prefixes, .. } => {
+            Self::Under { prefixes, .. } | Self::Labels { prefixes, .. } => {
                 for prefix in prefixes {
                     if !add(layout::POSTING, KeyRange::prefix(prefix))? {
                         break;
@@ -388,14 +421,9 @@ impl Clause {
                     count += clause.estimate(search, type_code, cap)?;
                 }
             }
-            Self::All(clauses) => {
-                count = cap;
-                for clause in clauses.iter().filter(|clause| clause.drives()) {
-                    count = clause.estimate(search, type_code, count)?;
-                }
-            }
+            Self::All(clauses) => count = search.estimate_all(type_code, clauses, cap)?,
             Self::Words(words) => return words.estimate(search, type_code, cap),
-            Self::Missing { .. } | Self::Not(_) | Self::Body(_) => count = cap,
+            Self::Missing { .. } | Self::Not(_) | Self::Body(_) | Self::Composite(_) => count = cap,
         }
         Ok(count.min(cap))
     }
@@ -415,24 +443,31 @@ impl Clause {
                 .collect(),
             Self::Numbers { parameter, tests } => tests
                 .iter()
-                .filter_map(|test| {
-                    let prefix = search.posting_prefix(type_code, *parameter, &[&[kind::NUMBER]]);
-                    let (first, last) = test.codes();
-                    Span::new(prefix, &first, &last, Check::Number(*test))
+                .flat_map(|test| {
+                    let prefix = |kind: u8| search.posting_prefix(type_code, *parameter, &[&[kind]]);
+                    number_spans(prefix(kind::NUMBER), prefix(kind::NUMBER_RANGE), *test)
                 })
                 .collect(),
             Self::Quantities { parameter, tests } => tests
                 .iter()
-                .flat_map(|test| test.units.iter().map(move |unit| (test, unit)))
-                .filter_map(|(test, unit)| {
-                    let prefix = search.posting_prefix(type_code, *parameter, &[&[kind::QUANTITY], unit]);
-                    let (first, last) = test.number.codes();
-                    Span::new(prefix, &first, &last, Check::Number(test.number))
+                .flat_map(|test| &test.units)
+                .flat_map(|(unit, test)| {
+                    let prefix = |kind: u8| search.posting_prefix(type_code, *parameter, &[&[kind], unit]);
+                    number_spans(prefix(kind::QUANTITY), prefix(kind::QUANTITY_RANGE), *test)
                 })
                 .collect(),
             _ => Vec::new(),
         }
     }
+}
+
+/// The stretches of plain numbers and of ranges.
+fn number_spans(points: Vec<u8>, ranges: Vec<u8>, test: NumberTest) -> impl Iterator<Item = Span> {
+    let (first, last) = test.codes();
+    let (range_first, range_last) = test.low_ends();
+    let points = Span::new(points, &first, &last, Check::Number(test));
+    let ranges = Span::new(ranges, &range_first, &range_last, Check::Range(test));
+    points.into_iter().chain(ranges)
 }
 
 fn quantity_holds(
@@ -442,24 +477,57 @@ fn quantity_holds(
     tests: &[QuantityTest],
 ) -> Result<bool, SearchError> {
     let Some(header) = probe.header(search)? else { return Ok(false) };
-    let codes: Vec<_> = header.numbers(parameter).collect();
-    for test in tests {
-        for code in codes.iter().filter(|code| test.number.passes(**code)) {
-            if test.any_unit {
+    let numbers: Vec<_> = header.numbers(parameter).collect();
+    for (low, high) in numbers {
+        for test in tests {
+            if test.any.is_some_and(|test| test.passes(low, high)) {
                 return Ok(true);
             }
-            for unit in &test.units {
-                search.spend(POSTING_STEPS)?;
-                let mut key =
-                    search.posting_prefix(probe.type_code, parameter, &[&[kind::QUANTITY], unit, &code[..]]);
-                key.extend_from_slice(&probe.number.to_be_bytes());
-                if search.reader.contains(layout::POSTING, &key)? {
+            for (unit, test) in test.units.iter().filter(|_| test.any.is_none()) {
+                if test.passes(low, high) && has_quantity(search, probe, parameter, unit, (low, high))? {
                     return Ok(true);
                 }
             }
         }
     }
     Ok(false)
+}
+
+/// Whether the candidate has this number in this unit.
+fn has_quantity(
+    search: &Search<'_>,
+    probe: &Probe,
+    parameter: u16,
+    unit: &UnitHash,
+    (low, high): (NumberCode, NumberCode),
+) -> Result<bool, SearchError> {
+    search.spend(POSTING_STEPS)?;
+    let (kind, high) =
+        if low == high { (kind::QUANTITY, &[][..]) } else { (kind::QUANTITY_RANGE, &high[..]) };
+    let mut key = search.posting_prefix(probe.type_code, parameter, &[&[kind], unit, &low, high]);
+    key.extend_from_slice(&probe.number.to_be_bytes());
+    Ok(search.reader.contains(layout::POSTING, &key)?)
+}
+
+impl Composite {
+    fn holds(&self, search: &Search<'_>, probe: &mut Probe) -> Result<bool, SearchError> {
+        let Some(header) = probe.header(search)? else { return Ok(false) };
+        if let Some(record) = header.composites(self.parameter) {
+            return Ok(self.values.iter().any(|value| composite::passes(record, &value.tests)));
+        }
+        if !header.has(self.parameter) {
+            return Ok(false);
+        }
+        'value: for value in self.values.iter().filter(|value| value.parts.len() == value.tests.len()) {
+            for part in &value.parts {
+                if !part.holds(search, probe)? {
+                    continue 'value;
+                }
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
 }
 
 impl Chain {
@@ -559,6 +627,7 @@ struct Span {
 enum Check {
     Date(DateTest),
     Number(NumberTest),
+    Range(NumberTest),
 }
 
 impl Span {
@@ -582,7 +651,14 @@ impl Span {
                 let (low, rest) = term.split_first_chunk::<8>()?;
                 test.passes(u64::from_be_bytes(*low), u64::from_be_bytes(*rest.first_chunk::<8>()?))
             }
-            Check::Number(test) => test.passes(*term.first_chunk()?),
+            Check::Number(test) => {
+                let number = *term.first_chunk()?;
+                test.passes(number, number)
+            }
+            Check::Range(test) => {
+                let (low, rest) = term.split_first_chunk()?;
+                test.passes(*low, *rest.first_chunk()?)
+            }
         };
         if passes { layout::number_at_end(key) } else { None }
     }

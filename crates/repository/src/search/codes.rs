@@ -8,13 +8,17 @@
 //! |---|---|---|
 //! | token, any system | 16: hash of the code | `code` |
 //! | token, its system | 8 + 12: hash of the system, hash of both | `system|code`, `|code`; by its first part `system|` |
+//! | of type | 16: hash of an identifier's type and value | `:of-type` |
 //! | reference | 8: number of the target | `Type/id`, and reverse includes |
 //! | url | 16: hash of an absolute or canonical reference | the URL |
 //! | identifier | as token, kinds of their own | `:identifier` |
 //! | string | 4: number of the text in the dictionary | the dictionary's answer |
+//! | label | 4: number of a label that stands beside no code | `:text` |
 //! | date | 8 + 8: codes of low and high end; three kinds by width | ranges of low ends, high end filtered |
 //! | number | 14: code | ranges |
 //! | quantity | 8 + 8 + 14: hash of the unit's code, hash with its system, code | ranges for each unit |
+//! | quantity range | 8 + 8 + 14 + 14: as quantity, codes of both ends | ranges for each unit, high end filtered |
+//! | number range | 14 + 14: codes of both ends | ranges, high end filtered |
 //! | uri | 16: hash | the URI |
 //! | cell | 16: hash of a cell on earth | cells around a place |
 //!
@@ -27,21 +31,25 @@
 use std::sync::{Arc, OnceLock};
 
 use compact_str::CompactString;
-use fhir::search::Decimal;
+use fhir::search::{Decimal, NumberRange};
 use storage::keys::{IndexKey, OrderCode};
 
 /// The kinds of terms; durable.
 pub(crate) mod kind {
     pub(crate) const TOKEN_ANY: u8 = 0x01;
     pub(crate) const TOKEN_PAIR: u8 = 0x02;
+    pub(crate) const OF_TYPE: u8 = 0x03;
     pub(crate) const REFERENCE: u8 = 0x10;
     pub(crate) const URL: u8 = 0x11;
     pub(crate) const IDENTIFIER_ANY: u8 = 0x12;
     pub(crate) const IDENTIFIER_PAIR: u8 = 0x13;
     pub(crate) const STRING: u8 = 0x20;
+    pub(crate) const LABEL: u8 = 0x21;
     pub(crate) const DATE: u8 = 0x30;
     pub(crate) const NUMBER: u8 = 0x40;
     pub(crate) const QUANTITY: u8 = 0x41;
+    pub(crate) const QUANTITY_RANGE: u8 = 0x42;
+    pub(crate) const NUMBER_RANGE: u8 = 0x43;
     pub(crate) const URI: u8 = 0x50;
     pub(crate) const CELL: u8 = 0x60;
 }
@@ -55,7 +63,7 @@ pub(crate) const NUMBER_BYTES: usize = 14;
 /// A number's code: big-endian, compared as bytes.
 pub(crate) type NumberCode = [u8; NUMBER_BYTES];
 
-/// The longest term: a quantity.
+/// The longest term but those of ranges: a quantity.
 pub(crate) const TERM_BYTES_MAX: usize = 1 + 8 + 8 + NUMBER_BYTES;
 
 /// Parameters whose offsets are kept; the registry's ids are below it.
@@ -115,6 +123,25 @@ impl Codes {
         code
     }
 
+    /// The codes of both ends of a range; an end that is left out becomes the code next to it, that of no decimal with fewer than 29 digits.
+    pub(crate) fn range(&self, parameter: u16, range: NumberRange) -> (NumberCode, NumberCode) {
+        let low = self.number(parameter, range.low);
+        let high = self.number(parameter, range.high);
+        let low = if range.low_is_open { next_to(low, 1) } else { low };
+        (low, if range.high_is_open { next_to(high, -1) } else { high })
+    }
+
+    /// The hash of an identifier with a code of its type.
+    pub(crate) fn of_type(&self, system: Option<&str>, code: &str, value: &str) -> [u8; 16] {
+        let (code, value) = (fold(code), fold(value));
+        self.key.keyed_hash16(&[
+            b"of type",
+            system.unwrap_or("").as_bytes(),
+            code.as_bytes(),
+            value.as_bytes(),
+        ])
+    }
+
     /// The hash of a code whatever its system.
     pub(crate) fn token_any(&self, code: &str) -> [u8; 16] {
         self.key.keyed_hash16(&[b"code", fold(code).as_bytes()])
@@ -155,15 +182,36 @@ impl Codes {
         self.key.keyed_hash16(&[b"cell", &[cell.grid], &cell.row.to_be_bytes(), &cell.column.to_be_bytes()])
     }
 
+    /// The first half of [`Self::token_any`], for places that a key need not fit.
+    pub(crate) fn token_short(&self, code: &str) -> [u8; 8] {
+        first_8(&self.token_any(code))
+    }
+
     /// The hash of a unit's code or human form, whatever its system. Units are compared with their case: `m` and `M` differ.
     pub(crate) fn unit(&self, unit: &str) -> [u8; 8] {
         first_8(&self.key.keyed_hash16(&[b"unit", unit.as_bytes()]))
     }
 
-    /// The hash of a unit's code with its system.
-    pub(crate) fn unit_pair(&self, system: Option<&str>, unit: &str) -> [u8; 8] {
-        first_8(&self.key.keyed_hash16(&[b"unit", system.unwrap_or("").as_bytes(), unit.as_bytes()]))
+    /// A unit as it stands in keys: its hash, and the hash of its code with its system.
+    pub(crate) fn unit_in(&self, system: Option<&str>, unit: &str) -> [u8; 16] {
+        let pair = self.key.keyed_hash16(&[b"unit", system.unwrap_or("").as_bytes(), unit.as_bytes()]);
+        let mut both = [0; 16];
+        for (to, from) in both.iter_mut().zip(self.unit(unit).into_iter().chain(pair)) {
+            *to = from;
+        }
+        both
     }
+}
+
+/// The code one above or below.
+fn next_to(code: NumberCode, by: i128) -> NumberCode {
+    let number = code.iter().fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    let mut out = [0; NUMBER_BYTES];
+    let moved = number.saturating_add_signed(by).to_be_bytes();
+    for (to, from) in out.iter_mut().zip(moved.into_iter().skip(2)) {
+        *to = from;
+    }
+    out
 }
 
 /// The classes that dates of a parameter can be in.
@@ -180,7 +228,7 @@ pub(crate) fn date_class(low: u64, high: u64) -> u8 {
 }
 
 /// Codes and identifiers are compared without case: in doubt the standard prefers to find too much (R4 3.1.1.4.10).
-fn fold(code: &str) -> std::borrow::Cow<'_, str> {
+pub(crate) fn fold(code: &str) -> std::borrow::Cow<'_, str> {
     if code.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
         std::borrow::Cow::Owned(code.to_lowercase())
     } else {

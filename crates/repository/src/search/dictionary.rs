@@ -217,7 +217,8 @@ pub(crate) struct Dictionary {
 struct State {
     runs: Vec<Arc<Run>>,
     young: BTreeMap<(Box<str>, Box<str>), u32>,
-    young_normals: Vec<Box<str>>,
+    /// The same by number.
+    young_texts: Vec<(Box<str>, Box<str>)>,
     count: u32,
 }
 
@@ -248,10 +249,10 @@ impl Dictionary {
         let mut state = self.state.write();
         let number = state.count;
         state.count += 1;
-        state.young_normals.push(normal.into());
+        state.young_texts.push((normal.into(), raw.into()));
         state.young.insert((normal.into(), raw.into()), number);
         if state.young.len() >= YOUNG_MAX {
-            state.young_normals.clear();
+            state.young_texts.clear();
             let young = std::mem::take(&mut state.young);
             let first = state.count - young.len() as u32;
             let run =
@@ -330,15 +331,44 @@ impl Dictionary {
         }
     }
 
+    /// Calls `take` with each text (normalised, as written, number), until it breaks.
+    pub(crate) fn each(&self, take: &mut dyn FnMut(&str, &str, u32) -> ControlFlow<()>) {
+        let runs = {
+            let state = self.state.read();
+            for ((normal, raw), number) in &state.young {
+                if take(normal, raw, *number).is_break() {
+                    return;
+                }
+            }
+            state.runs.clone()
+        };
+        for run in runs {
+            for entry in &run.entries {
+                let (normal, raw) = run.texts(entry);
+                if take(normal, raw, entry.number).is_break() {
+                    return;
+                }
+            }
+        }
+    }
+
     /// The normalised form of the text with this number.
     pub(crate) fn normal(&self, number: u32) -> Option<String> {
+        self.text(number, |normal, _| normal.to_owned())
+    }
+
+    /// What `read` makes of the text with this number, normalised and as written.
+    pub(crate) fn text<T>(&self, number: u32, read: impl FnOnce(&str, &str) -> T) -> Option<T> {
         let state = self.state.read();
         let run = state.runs.partition_point(|run| run.first <= number).checked_sub(1);
-        if let Some(entry) = run.and_then(|at| state.runs.get(at)).and_then(|run| run.normal_of(number)) {
-            return Some(entry);
+        if let Some((normal, raw)) =
+            run.and_then(|at| state.runs.get(at)).and_then(|run| run.numbered(number))
+        {
+            return Some(read(normal, raw));
         }
-        let first = state.count - state.young_normals.len() as u32;
-        state.young_normals.get(number.checked_sub(first)? as usize).map(|normal| normal.to_string())
+        let first = state.count - state.young_texts.len() as u32;
+        let (normal, raw) = state.young_texts.get(number.checked_sub(first)? as usize)?;
+        Some(read(normal, raw))
     }
 
     /// The texts there are.
@@ -443,9 +473,9 @@ impl Run {
         self.entries.get(at).map(|slot| slot.number)
     }
 
-    fn normal_of(&self, number: u32) -> Option<String> {
+    fn numbered(&self, number: u32) -> Option<(&str, &str)> {
         let place = *self.places.get(number.checked_sub(self.first)? as usize)?;
-        self.entries.get(place as usize).map(|slot| self.normal(slot).to_owned())
+        self.entries.get(place as usize).map(|slot| self.texts(slot))
     }
 }
 
@@ -476,6 +506,7 @@ mod tests {
             assert_eq!(dictionary.find(&normal, &raw(number)), Some(number));
             assert_eq!(dictionary.find(&normal, "name"), None);
             assert_eq!(dictionary.normal(number).unwrap(), normal);
+            assert_eq!(dictionary.text(number, |_, raw| raw.to_owned()).unwrap(), raw(number));
         }
         let all = |test: &dyn Fn(&str) -> bool| -> Vec<u32> {
             (0..20_000).filter(|number| test(&normalise::string(&raw(*number)))).collect()
@@ -485,6 +516,7 @@ mod tests {
             all(&|text| text.starts_with("name 01"))
         );
         assert_eq!(numbers(|take| dictionary.contains("123", take)), all(&|text| text.contains("123")));
+        assert_eq!(numbers(|take| dictionary.each(&mut |_, _, number| take(number))), all(&|_| true));
         assert_eq!(dictionary.count(), 20_000);
         assert_eq!(dictionary.normal(20_000), None);
     }

@@ -97,9 +97,9 @@ impl Search<'_> {
             Driver::Everything => None,
             Driver::Clause(at, _) => Some(at),
         };
-        let rest =
-            clauses.iter().enumerate().filter(|(place, _)| Some(*place) != at).map(|(_, clause)| *clause);
-        let rest = rest.collect();
+        let asked =
+            clauses.iter().enumerate().filter(|(place, clause)| Some(*place) != at || clause.is_loose());
+        let rest = asked.map(|(_, clause)| *clause).collect();
         let driver = match at.and_then(|at| clauses.get(at)) {
             Some(clause) => clause.stream(self, type_code, from)?,
             None => self.everything(type_code, from),

@@ -3,15 +3,20 @@
 //! The same calls in the same order give the same rows, in a commit and in a replay: numbers of texts are given out in the
 //! order of the calls, and nothing else is drawn or read from elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
+
+use compact_str::CompactString;
+use fhir::search::normalise;
 
 use storage::engine::{Batch, Reader, Space};
 
 use super::codes::{Codes, date_class, kind};
+use super::composite::{self, Numbering};
 use super::dictionary::{Dictionaries, NewTexts};
-use super::header::{self, Values};
+use super::header::{self, Draft};
+use super::terms::Target;
 use super::words::{Changed, WordPostings};
 use super::{SearchError, Terms, last_updated};
 use crate::layout;
@@ -50,12 +55,19 @@ pub(crate) struct TermChange<'a> {
 }
 
 /// Writes index rows for the applier. One for the whole store; used by one thread.
-#[derive(Debug)]
 pub(crate) struct Postings {
     dictionaries: Arc<Dictionaries>,
     new_texts: NewTexts,
     words: WordPostings,
     counts: BTreeMap<(u32, u16), i64>,
+    /// Numbers of texts of shared dictionaries: most resources say what others have said.
+    recent: HashMap<(u32, u16), HashMap<CompactString, u32>>,
+}
+
+impl std::fmt::Debug for Postings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Postings({:?})", self.new_texts)
+    }
 }
 
 impl Postings {
@@ -66,6 +78,7 @@ impl Postings {
             new_texts: NewTexts::default(),
             words: WordPostings::default(),
             counts: BTreeMap::new(),
+            recent: HashMap::new(),
         }
     }
 
@@ -202,54 +215,67 @@ impl Postings {
     ) -> Result<Rows, SearchError> {
         let terms = side.terms;
         let mut rows = Rows::new(change, terms.fixed.len() + terms.dates.len());
-        let mut values = Present::default();
-        terms.present.iter().for_each(|parameter| values.present(*parameter));
+        let mut record = Draft::default();
+        terms.present.iter().for_each(|parameter| record.present(*parameter));
         for fixed in &terms.fixed {
             rows.posting(fixed.parameter, &[fixed.term()], &[]);
         }
-        let updated = last_updated();
-        let low = change.codes.date(updated, side.updated_ms);
-        let stamp = [(updated, low, change.codes.date(updated, side.updated_ms.saturating_add(1)))];
-        for dates in terms.dates.chunk_by(|a, b| a.0 == b.0).chain([&stamp[..]]) {
-            let last = dates.len().saturating_sub(1);
-            for (at, (parameter, low, high)) in dates.iter().enumerate() {
-                let mark = if at == 0 { FIRST } else { 0 } | if at == last { LAST } else { 0 };
-                let mark = [mark];
-                let mark: &[u8] = if dates.len() == 1 { &[] } else { &mark };
-                let (from, to) = (low.to_be_bytes(), high.to_be_bytes());
-                rows.posting(*parameter, &[&[kind::DATE | date_class(*low, *high)], &from, &to], mark);
-                if *parameter != updated {
-                    for patient in side.patients {
-                        rows.compartment(*patient, *parameter, &[&from, &to], mark);
-                    }
-                }
-                values.date(*parameter, *low, *high);
-            }
+        for (parameter, term) in &terms.long {
+            rows.posting(*parameter, &[term], &[]);
         }
+        dated(&mut rows, &mut record, change, side);
         for (parameter, code) in &terms.numbers {
-            values.number(*parameter, *code);
+            record.number(*parameter, *code);
         }
+        for (parameter, low, high) in &terms.ranges {
+            record.range(*parameter, *low, *high);
+        }
+        let mut numbers = Numbers { postings: self, engine, tenant: change.tenant, parameter: 0, number_of };
         for (parameter, normal, raw) in &terms.texts {
-            let term = self.new_texts.number(
-                &self.dictionaries,
-                engine,
-                (change.tenant, *parameter),
-                normal,
-                raw,
-            )?;
+            numbers.parameter = *parameter;
+            let term = numbers.text(normal, raw)?;
             rows.posting(*parameter, &[&[kind::STRING], &term.to_be_bytes()], &[]);
-            values.text(*parameter, term);
+            record.text(*parameter, term);
+        }
+        for (parameter, label) in &terms.labels {
+            let number = numbers.shared(label.dictionary, &label.raw)?;
+            if label.is_alone {
+                rows.posting(*parameter, &[&[kind::LABEL], &number.to_be_bytes()], &[]);
+            }
+            record.label(*parameter, number);
+        }
+        for (dictionary, text) in &terms.known {
+            numbers.shared(*dictionary, text)?;
         }
         for (parameter, target) in &terms.references {
-            let number = number_of(target.type_code, &target.id)?;
+            let number = numbers.target(target)?;
             rows.posting(*parameter, &[&[kind::REFERENCE], &number.to_be_bytes()], &[]);
-            values.reference(*parameter, target.type_code, number);
+            record.reference(*parameter, target.type_code, number);
+        }
+        for (parameter, found) in &terms.composites {
+            numbers.parameter = *parameter;
+            record.composites(*parameter, composite::write(found, &mut numbers)?);
         }
         for patient in side.patients {
             rows.compartment(*patient, layout::MEMBERSHIP, &[], &[]);
         }
-        rows.member(&header::write(&values.finish()));
+        rows.member(&record.write());
         Ok(rows)
+    }
+
+    /// The number of a text of a shared dictionary.
+    fn shared(&mut self, engine: &dyn Reader, place: (u32, u16), raw: &str) -> Result<u32, SearchError> {
+        if let Some(number) = self.recent.get(&place).and_then(|of_place| of_place.get(raw)) {
+            return Ok(*number);
+        }
+        let normal = normalise::string(raw);
+        let number = self.new_texts.number(&self.dictionaries, engine, place, &normal, raw)?;
+        let of_place = self.recent.entry(place).or_default();
+        if of_place.len() >= RECENT_MAX {
+            of_place.clear();
+        }
+        of_place.insert(raw.into(), number);
+        Ok(number)
     }
 }
 
@@ -259,45 +285,56 @@ fn parameter_place(space: Space) -> usize {
     layout::PREFIX_BYTES + before + 2
 }
 
-/// The values of a member record, gathered in any order.
-#[derive(Default)]
-struct Present(BTreeMap<u16, Values>);
+/// Texts of a shared dictionary whose numbers are kept at hand.
+const RECENT_MAX: usize = 16_384;
 
-impl Present {
-    fn present(&mut self, parameter: u16) {
-        self.0.entry(parameter).or_insert(Values::Present);
-    }
-
-    fn date(&mut self, parameter: u16, low: u64, high: u64) {
-        match self.0.entry(parameter).or_insert(Values::Present) {
-            Values::Dates(list) => list.push((low, high)),
-            other => *other = Values::Dates(vec![(low, high)]),
+/// The rows of the dates.
+fn dated(rows: &mut Rows, record: &mut Draft, change: &TermChange<'_>, side: Indexed<'_>) {
+    let updated = last_updated();
+    let low = change.codes.date(updated, side.updated_ms);
+    let stamp = [(updated, low, change.codes.date(updated, side.updated_ms.saturating_add(1)))];
+    for dates in side.terms.dates.chunk_by(|a, b| a.0 == b.0).chain([&stamp[..]]) {
+        let last = dates.len().saturating_sub(1);
+        for (at, (parameter, low, high)) in dates.iter().enumerate() {
+            let mark = if at == 0 { FIRST } else { 0 } | if at == last { LAST } else { 0 };
+            let mark = [mark];
+            let mark: &[u8] = if dates.len() == 1 { &[] } else { &mark };
+            let (from, to) = (low.to_be_bytes(), high.to_be_bytes());
+            rows.posting(*parameter, &[&[kind::DATE | date_class(*low, *high)], &from, &to], mark);
+            if *parameter != updated {
+                for patient in side.patients {
+                    rows.compartment(*patient, *parameter, &[&from, &to], mark);
+                }
+            }
+            record.date(*parameter, *low, *high);
         }
     }
+}
 
-    fn number(&mut self, parameter: u16, code: super::codes::NumberCode) {
-        match self.0.entry(parameter).or_insert(Values::Present) {
-            Values::Numbers(list) => list.push(code),
-            other => *other = Values::Numbers(vec![code]),
-        }
+/// Gives the numbers of texts, labels and targets.
+struct Numbers<'n> {
+    postings: &'n mut Postings,
+    engine: &'n dyn Reader,
+    tenant: u32,
+    /// Whose texts are asked for.
+    parameter: u16,
+    number_of: &'n mut dyn FnMut(u16, &str) -> Result<u64, SearchError>,
+}
+
+impl Numbers<'_> {
+    fn shared(&mut self, dictionary: u16, raw: &str) -> Result<u32, SearchError> {
+        self.postings.shared(self.engine, (self.tenant, dictionary), raw)
+    }
+}
+
+impl Numbering<SearchError> for Numbers<'_> {
+    fn text(&mut self, normal: &str, raw: &str) -> Result<u32, SearchError> {
+        let Postings { dictionaries, new_texts, .. } = &mut *self.postings;
+        new_texts.number(dictionaries, self.engine, (self.tenant, self.parameter), normal, raw)
     }
 
-    fn text(&mut self, parameter: u16, term: u32) {
-        match self.0.entry(parameter).or_insert(Values::Present) {
-            Values::Texts(list) => list.push(term),
-            other => *other = Values::Texts(vec![term]),
-        }
-    }
-
-    fn reference(&mut self, parameter: u16, type_code: u16, number: u64) {
-        match self.0.entry(parameter).or_insert(Values::Present) {
-            Values::References(list) => list.push((type_code, number)),
-            other => *other = Values::References(vec![(type_code, number)]),
-        }
-    }
-
-    fn finish(self) -> Vec<(u16, Values)> {
-        self.0.into_iter().collect()
+    fn target(&mut self, target: &Target) -> Result<u64, SearchError> {
+        (self.number_of)(target.type_code, &target.id)
     }
 }
 

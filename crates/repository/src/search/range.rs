@@ -1,7 +1,7 @@
 //! Tests of ordered values: dates, numbers, quantities, on their codes.
 //!
-//! Source: FHIR R4 3.1.1.4.5 to 3.1.1.4.7. A number in a resource is taken as exactly that number; the precision that counts
-//! is that of the value searched for.
+//! Source: FHIR R4 3.1.1.4.5 to 3.1.1.4.7. A number in a resource is taken as exactly that number, a Range as all between its
+//! ends; the precision that counts is that of the value searched for, and it counts for `eq`, `ne` and `ap` alone.
 
 use fhir::search::query::Prefix;
 
@@ -61,25 +61,25 @@ pub(crate) struct NumberTest {
 }
 
 impl NumberTest {
-    /// Whether a resource's number passes.
-    pub(crate) fn passes(&self, code: NumberCode) -> bool {
-        let within = self.low <= code && code < self.high;
+    /// Whether a resource's number passes, which may be anything from `low` to `high`.
+    pub(crate) fn passes(&self, low: NumberCode, high: NumberCode) -> bool {
+        let within = self.low <= low && high < self.high;
         match self.prefix {
             // Spans alone overlap or cover: numbers are equal then.
             Prefix::Equal | Prefix::Overlaps | Prefix::Covers => within,
             Prefix::NotEqual => !within,
-            Prefix::Greater | Prefix::StartsAfter => code > self.value,
-            Prefix::Less | Prefix::EndsBefore => code < self.value,
-            Prefix::GreaterOrEqual => code >= self.value,
-            Prefix::LessOrEqual => code <= self.value,
-            Prefix::Approximate => self.low <= code && code <= self.high,
+            Prefix::Greater => high > self.value,
+            Prefix::Less => low < self.value,
+            Prefix::GreaterOrEqual => high >= self.value,
+            Prefix::LessOrEqual => low <= self.value,
+            Prefix::StartsAfter => low > self.value,
+            Prefix::EndsBefore => high < self.value,
+            Prefix::Approximate => low <= self.high && self.low <= high,
         }
     }
 
-    /// The first and the last code that can pass.
+    /// The first and the last code of a plain number that can pass.
     pub(crate) fn codes(&self) -> (NumberCode, NumberCode) {
-        const LEAST: NumberCode = [0; NUMBER_BYTES];
-        const GREATEST: NumberCode = [0xFF; NUMBER_BYTES];
         match self.prefix {
             Prefix::Equal | Prefix::Approximate | Prefix::Overlaps | Prefix::Covers => (self.low, self.high),
             Prefix::NotEqual => (LEAST, GREATEST),
@@ -87,7 +87,21 @@ impl NumberTest {
             Prefix::Less | Prefix::EndsBefore | Prefix::LessOrEqual => (LEAST, self.value),
         }
     }
+
+    /// The first and the last low end of a range that can pass.
+    pub(crate) fn low_ends(&self) -> (NumberCode, NumberCode) {
+        match self.prefix {
+            Prefix::Equal | Prefix::Overlaps | Prefix::Covers => (self.low, self.high),
+            Prefix::StartsAfter => (self.value, GREATEST),
+            Prefix::Less | Prefix::EndsBefore | Prefix::LessOrEqual => (LEAST, self.value),
+            Prefix::Approximate => (LEAST, self.high),
+            Prefix::NotEqual | Prefix::Greater | Prefix::GreaterOrEqual => (LEAST, GREATEST),
+        }
+    }
 }
+
+const LEAST: NumberCode = [0; NUMBER_BYTES];
+const GREATEST: NumberCode = [0xFF; NUMBER_BYTES];
 
 #[cfg(test)]
 mod tests {

@@ -50,7 +50,7 @@ impl Key {
             Kind::Number | Kind::Quantity => code(
                 &mut header
                     .numbers(self.parameter)
-                    .map(|bytes| bytes.iter().fold(0, |code, byte| (code << 8) | u128::from(*byte))),
+                    .map(|(low, _)| low.iter().fold(0, |code, byte| (code << 8) | u128::from(*byte))),
             ),
             _ => {
                 let Some(dictionary) = &self.dictionary else { return SortValue::Missing };

@@ -1,13 +1,15 @@
 //! The terms of one resource, coded: what can be done outside the committer, in parallel.
 //!
 //! Extracting, normalising and hashing happen here. What only the committer can know stays open: the numbers of reference
-//! targets and of texts; [`super::Postings`] fills them in. Not for: deciding what a parameter reads (`fhir::search`).
+//! targets, of texts and of labels; [`super::Postings`] fills them in. Not for: deciding what a parameter reads (`fhir::search`).
 
 use compact_str::CompactString;
 use fhir::json::Value;
-use fhir::search::{Parameter, ReferenceTerm, Registry, Term, normalise};
+use fhir::search::{LabelOf, Parameter, ReferenceTerm, Registry, Term, TokenSource, normalise};
 
 use super::codes::{Codes, NumberCode, TERM_BYTES_MAX, kind};
+use super::composite::{Part, UnitHash};
+use super::labels::{self, Label};
 use super::words::Words;
 use crate::layout;
 
@@ -25,9 +27,18 @@ pub(crate) struct Terms {
     pub(crate) fixed: Vec<Fixed>,
     pub(crate) dates: Vec<(u16, u64, u64)>,
     pub(crate) numbers: Vec<(u16, NumberCode)>,
+    /// Numbers that are ranges: both ends.
+    pub(crate) ranges: Vec<(u16, NumberCode, NumberCode)>,
+    /// Postings whose terms are longer than [`Fixed`] takes: those of ranges.
+    pub(crate) long: Vec<(u16, Vec<u8>)>,
     /// Parameter, normalised text, text as written.
     pub(crate) texts: Vec<(u16, CompactString, CompactString)>,
     pub(crate) references: Vec<(u16, Target)>,
+    pub(crate) labels: Vec<(u16, Label)>,
+    /// Texts that a shared dictionary must know (its number, and the text): URIs and units.
+    pub(crate) known: Vec<(u16, CompactString)>,
+    /// What stands together, for parameters where not every part stands with every other.
+    pub(crate) composites: Vec<(u16, Vec<Vec<Part>>)>,
     /// The words of its texts.
     pub(crate) words: Words,
 }
@@ -87,67 +98,92 @@ impl Terms {
         let mut coder = Coder {
             codes,
             recent: Vec::with_capacity(RECENT_MAX),
+            counts: Vec::new(),
+            composites: Vec::new(),
             terms: Self {
                 type_code,
                 present: Vec::with_capacity(32),
                 fixed: Vec::with_capacity(32),
                 dates: Vec::new(),
                 numbers: Vec::new(),
+                ranges: Vec::new(),
+                long: Vec::new(),
                 texts: Vec::new(),
                 references: Vec::new(),
+                labels: Vec::with_capacity(16),
+                known: Vec::new(),
+                composites: Vec::new(),
                 words: Words::of(resource),
             },
         };
         registry.extract(resource, &mut |parameter, term| coder.add(parameter, term));
-        let mut terms = coder.terms;
-        terms.present.sort_unstable();
-        terms.present.dedup();
-        terms.fixed.sort_unstable();
-        terms.fixed.dedup();
-        terms.dates.sort_unstable();
-        terms.dates.dedup();
-        terms.numbers.sort_unstable();
-        terms.numbers.dedup();
-        terms.texts.sort_unstable();
-        terms.texts.dedup();
-        terms.references.sort_unstable();
-        terms.references.dedup();
-        terms
+        coder.join_composites(registry);
+        coder.terms.tidy();
+        coder.terms
     }
 
     /// These terms and others of the same resource, which has the same words.
     pub(crate) fn and(mut self, others: Self) -> Self {
-        let Self { type_code: _, present, fixed, dates, numbers, texts, references, words: _ } = others;
-        join(&mut self.present, present);
-        join(&mut self.fixed, fixed);
-        join(&mut self.dates, dates);
-        join(&mut self.numbers, numbers);
-        join(&mut self.texts, texts);
-        join(&mut self.references, references);
+        self.present.extend(others.present);
+        self.fixed.extend(others.fixed);
+        self.dates.extend(others.dates);
+        self.numbers.extend(others.numbers);
+        self.ranges.extend(others.ranges);
+        self.long.extend(others.long);
+        self.texts.extend(others.texts);
+        self.references.extend(others.references);
+        self.labels.extend(others.labels);
+        self.known.extend(others.known);
+        self.composites.extend(others.composites);
+        self.tidy();
         self
     }
 
     /// These terms but for those of some parameters.
     pub(crate) fn without(mut self, parameters: &[u16]) -> Self {
-        let Self { type_code: _, present, fixed, dates, numbers, texts, references, words: _ } = &mut self;
-        present.retain(|parameter| !parameters.contains(parameter));
-        fixed.retain(|fixed| !parameters.contains(&fixed.parameter));
-        dates.retain(|(parameter, ..)| !parameters.contains(parameter));
-        numbers.retain(|(parameter, _)| !parameters.contains(parameter));
-        texts.retain(|(parameter, ..)| !parameters.contains(parameter));
-        references.retain(|(parameter, _)| !parameters.contains(parameter));
+        let keep = |parameter: u16| !parameters.contains(&parameter);
+        self.present.retain(|parameter| keep(*parameter));
+        self.fixed.retain(|fixed| keep(fixed.parameter));
+        self.dates.retain(|(parameter, ..)| keep(*parameter));
+        self.numbers.retain(|(parameter, _)| keep(*parameter));
+        self.ranges.retain(|(parameter, ..)| keep(*parameter));
+        self.long.retain(|(parameter, _)| keep(*parameter));
+        self.texts.retain(|(parameter, ..)| keep(*parameter));
+        self.references.retain(|(parameter, _)| keep(*parameter));
+        self.labels.retain(|(parameter, _)| keep(*parameter));
+        self.composites.retain(|(parameter, _)| keep(*parameter));
         self
+    }
+
+    fn tidy(&mut self) {
+        once(&mut self.present);
+        once(&mut self.fixed);
+        once(&mut self.dates);
+        once(&mut self.numbers);
+        once(&mut self.ranges);
+        once(&mut self.long);
+        once(&mut self.texts);
+        once(&mut self.references);
+        once(&mut self.labels);
+        once(&mut self.known);
+        once(&mut self.composites);
     }
 }
 
-fn join<T: Ord>(list: &mut Vec<T>, more: Vec<T>) {
-    list.extend(more);
+/// Orders a list and keeps each entry once.
+fn once<T: Ord>(list: &mut Vec<T>) {
     list.sort_unstable();
     list.dedup();
 }
 
 /// Tokens whose hashes are kept while one resource is coded: `code` and `combo-code` see the same ones.
 const RECENT_MAX: usize = 8;
+
+/// Composites that the member record keeps for one parameter; further ones are not found.
+const COMPOSITES_MAX: usize = 4096;
+
+/// Composites of one parameter that are looked through for whether each part stands with every other.
+const WHOLE_MAX: usize = 64;
 
 struct Recent {
     system: Option<CompactString>,
@@ -159,6 +195,10 @@ struct Recent {
 struct Coder<'a> {
     codes: &'a Codes,
     recent: Vec<Recent>,
+    /// How many values each parameter gave that can be searched for.
+    counts: Vec<(u16, usize)>,
+    /// What each composite parameter found together.
+    composites: Vec<(u16, Vec<Term>)>,
     terms: Terms,
 }
 
@@ -171,6 +211,12 @@ impl Coder<'_> {
         if self.terms.present.last() != Some(&id) {
             self.terms.present.push(id);
         }
+        if !matches!(term, Term::Label { .. } | Term::TypedIdentifier { .. } | Term::Composite(_)) {
+            match self.counts.last_mut().filter(|(last, _)| *last == id) {
+                Some((_, count)) => *count += 1,
+                None => self.counts.push((id, 1)),
+            }
+        }
         match term {
             Term::String(text) => {
                 if !text.is_empty() {
@@ -178,8 +224,24 @@ impl Coder<'_> {
                     self.terms.texts.push((id, normalise::string(raw).into(), raw.into()));
                 }
             }
-            Term::Token { system, code, .. } => {
-                self.token(id, kind::TOKEN_ANY, kind::TOKEN_PAIR, system, code)
+            Term::Token { system, code, text, source } => {
+                self.token_label(id, system.as_deref(), code.as_deref(), text.as_deref(), source);
+                self.token(id, kind::TOKEN_ANY, kind::TOKEN_PAIR, system, code);
+            }
+            Term::TypedIdentifier { type_system, type_code, value } => {
+                let hash = self.codes.of_type(type_system.as_deref(), &type_code, &value);
+                self.push(id, &[&[kind::OF_TYPE], &hash]);
+            }
+            Term::Label { text, of } => {
+                let label = match &of {
+                    LabelOf::Concept { system, code } => Label::concept(&text, system.as_deref(), Some(code)),
+                    LabelOf::Target { resource_type, id } => Label::target(&text, resource_type, id),
+                    LabelOf::Nothing if parameter.kind == fhir::search::Kind::Reference => {
+                        Label::display(&text)
+                    }
+                    LabelOf::Nothing => Label::concept(&text, None, None),
+                };
+                self.label(id, label);
             }
             Term::Date { low_ms, high_ms } => {
                 let (low, high) = (self.codes.date(id, low_ms), self.codes.date(id, high_ms));
@@ -187,26 +249,170 @@ impl Coder<'_> {
                     self.terms.dates.push((id, low, high));
                 }
             }
-            Term::Number { value, .. } => {
-                let code = self.codes.number(id, value);
-                self.push(id, &[&[kind::NUMBER], &code]);
-                self.terms.numbers.push((id, code));
+            Term::Number(range) => {
+                let (low, high) = self.codes.range(id, range);
+                self.number(id, &[&[kind::NUMBER]], &[&[kind::NUMBER_RANGE]], low, high);
             }
-            Term::Quantity { value, system, code, unit, .. } => {
-                let number = self.codes.number(id, value);
-                self.quantity(id, &number, system.as_deref(), code.as_deref(), unit.as_deref());
-                self.terms.numbers.push((id, number));
+            Term::Quantity { range, system, code, unit } => {
+                let (low, high) = self.codes.range(id, range);
+                if let Some(known) = labels::unit(system.as_deref(), code.as_deref()) {
+                    self.terms.known.push((labels::UNITS, known));
+                }
+                for unit in self.units(system.as_deref(), code.as_deref(), unit.as_deref()) {
+                    let (point, wide) =
+                        ([&[kind::QUANTITY], &unit[..]], [&[kind::QUANTITY_RANGE], &unit[..]]);
+                    self.number(id, &point, &wide, low, high);
+                }
             }
             Term::Reference(reference) => self.reference(id, reference),
-            Term::Uri(uri) => self.push(id, &[&[kind::URI], &self.codes.uri(&uri)]),
             Term::Position(position) => {
                 for cell in position.cells() {
                     self.push(id, &[&[kind::CELL], &self.codes.cell(cell)]);
                 }
             }
-            // Composites cannot be searched yet: see `super::compile`.
-            Term::Composite(_) => {}
+            Term::Uri(uri) => {
+                self.push(id, &[&[kind::URI], &self.codes.uri(&uri)]);
+                if labels::has_path(&uri) {
+                    self.terms.known.push((labels::URIS, uri));
+                }
+            }
+            Term::Composite(parts) => self.composites.push((id, parts)),
         }
+    }
+
+    /// A number under its kind and what stands before it.
+    fn number(&mut self, parameter: u16, point: &[&[u8]], wide: &[&[u8]], low: NumberCode, high: NumberCode) {
+        if low == high {
+            let parts: Vec<&[u8]> = point.iter().copied().chain([&low[..]]).collect();
+            self.push(parameter, &parts);
+            self.terms.numbers.push((parameter, low));
+        } else {
+            let term = wide.iter().copied().chain([&low[..], &high[..]]).collect::<Vec<_>>().concat();
+            self.terms.long.push((parameter, term));
+            self.terms.ranges.push((parameter, low, high));
+        }
+    }
+
+    fn label(&mut self, parameter: u16, label: Option<Label>) {
+        self.terms.labels.extend(label.map(|label| (parameter, label)));
+    }
+
+    fn token_label(
+        &mut self,
+        parameter: u16,
+        system: Option<&str>,
+        code: Option<&str>,
+        text: Option<&str>,
+        source: TokenSource,
+    ) {
+        match source {
+            TokenSource::Coded => self.label(parameter, Label::concept(text.unwrap_or(""), system, code)),
+            // Identifiers are as many as the resources: their values have no place in a dictionary.
+            TokenSource::Identifier => {
+                let label = text.and_then(|text| Label::concept(text, None, None));
+                self.label(parameter, label);
+            }
+            TokenSource::Other => {}
+        }
+    }
+
+    /// The part of a composite; `None` where nothing can find it.
+    fn part(&self, parameter: u16, term: &Term) -> Option<Part> {
+        Some(match term {
+            Term::Token { system, code, .. } => {
+                if code.is_none() && system.is_none() {
+                    return None;
+                }
+                let pair = self.codes.token_pair(system.as_deref(), code.as_deref().unwrap_or(""));
+                Part::Token { code: code.as_ref().map_or([0; 8], |code| self.codes.token_short(code)), pair }
+            }
+            Term::Date { low_ms, high_ms } => {
+                Part::Date(self.codes.date(parameter, *low_ms), self.codes.date(parameter, *high_ms))
+            }
+            Term::Number(range) => {
+                let (low, high) = self.codes.range(parameter, *range);
+                Part::Number(low, high)
+            }
+            Term::Quantity { range, system, code, unit } => {
+                let (low, high) = self.codes.range(parameter, *range);
+                let units = self.units(system.as_deref(), code.as_deref(), unit.as_deref());
+                Part::Quantity { low, high, units }
+            }
+            Term::Uri(uri) => Part::Hash(self.codes.uri(uri)),
+            Term::String(text) => {
+                let raw = cut(text);
+                Part::Text(normalise::string(raw).into(), raw.into())
+            }
+            Term::Reference(ReferenceTerm::Local { resource_type, id, .. }) => {
+                Part::Reference(Target { type_code: layout::type_code(resource_type)?, id: id.clone() })
+            }
+            Term::Reference(ReferenceTerm::Absolute(url) | ReferenceTerm::Canonical { url, .. }) => {
+                Part::Hash(self.codes.uri(url))
+            }
+            Term::Reference(ReferenceTerm::Logical { .. })
+            | Term::TypedIdentifier { .. }
+            | Term::Position(_)
+            | Term::Label { .. }
+            | Term::Composite(_) => return None,
+        })
+    }
+
+    /// Keeps the composites of parameters where not every part stands with every other.
+    ///
+    /// A part's values are values of the parameter that defines it; so where its parameter gave no more values than the
+    /// composite has different parts in that place, and all combinations are there, testing the parts one by one is as good.
+    fn join_composites(&mut self, registry: &Registry) {
+        let all = std::mem::take(&mut self.composites);
+        let resource_type = layout::type_name(self.terms.type_code).unwrap_or_default();
+        for together in all.chunk_by(|a, b| a.0 == b.0) {
+            let Some((id, _)) = together.first() else { continue };
+            let parameter = registry.parameter_numbered(resource_type, *id);
+            if parameter.is_some_and(|parameter| self.is_whole(registry, parameter, together)) {
+                continue;
+            }
+            let coded =
+                |(_, parts): &(u16, Vec<Term>)| parts.iter().map(|part| self.part(*id, part)).collect();
+            let mut found: Vec<Vec<Part>> = together.iter().filter_map(coded).take(COMPOSITES_MAX).collect();
+            once(&mut found);
+            self.terms.composites.push((*id, found));
+        }
+    }
+
+    fn is_whole(&self, registry: &Registry, parameter: &Parameter, together: &[(u16, Vec<Term>)]) -> bool {
+        if together.len() > WHOLE_MAX {
+            return false;
+        }
+        let mut combinations = 1_usize;
+        for (place, component) in parameter.components.iter().enumerate() {
+            let Some(own) = super::composite::defined_by(registry, parameter, component) else {
+                return false;
+            };
+            let mut different: Vec<&Term> = Vec::new();
+            for part in together.iter().filter_map(|(_, parts)| parts.get(place)) {
+                if let Term::Token { system: None, code: None, .. } = part {
+                    return false;
+                }
+                if !different.contains(&part) {
+                    different.push(part);
+                }
+            }
+            let given = self.counts.iter().find(|(id, _)| *id == own.id).map_or(0, |(_, count)| *count);
+            if given != different.len() {
+                return false;
+            }
+            combinations *= different.len();
+        }
+        combinations == together.len()
+    }
+
+    /// A quantity's unit as it stands in keys: by its code, and by the human form where that is another.
+    fn units(&self, system: Option<&str>, code: Option<&str>, unit: Option<&str>) -> Vec<UnitHash> {
+        let code = code.or(unit).unwrap_or("");
+        let mut units = vec![self.codes.unit_in(system, code)];
+        if let Some(unit) = unit.filter(|unit| *unit != code) {
+            units.push(self.codes.unit_in(None, unit));
+        }
+        units
     }
 
     fn push(&mut self, parameter: u16, parts: &[&[u8]]) {
@@ -248,23 +454,6 @@ impl Coder<'_> {
         }
         self.recent.push(Recent { system, code, any, pair });
         (any, pair)
-    }
-
-    fn quantity(
-        &mut self,
-        parameter: u16,
-        number: &NumberCode,
-        system: Option<&str>,
-        code: Option<&str>,
-        unit: Option<&str>,
-    ) {
-        let code = code.or(unit).unwrap_or("");
-        let pair = self.codes.unit_pair(system, code);
-        self.push(parameter, &[&[kind::QUANTITY], &self.codes.unit(code), &pair, number]);
-        if let Some(unit) = unit.filter(|unit| *unit != code) {
-            let pair = self.codes.unit_pair(None, unit);
-            self.push(parameter, &[&[kind::QUANTITY], &self.codes.unit(unit), &pair, number]);
-        }
     }
 
     fn reference(&mut self, parameter: u16, reference: ReferenceTerm) {

@@ -61,6 +61,8 @@ fn sort(dice: &mut Dice, kind: &str) -> Vec<&'static str> {
         "Condition" => &[&["onset-date"], &["-onset-date", "_lastUpdated"]],
         "RiskAssessment" => &[&["probability"], &["-probability"]],
         "Questionnaire" => &[&["title"], &["-date", "-title"]],
+        "DocumentReference" => &[&["_lastUpdated"]],
+        "MolecularSequence" => &[&["variant-start"], &["-variant-start", "_lastUpdated"]],
         _ => &[&["name"], &["-name"]],
     };
     if dice.chance(25) {
@@ -183,7 +185,7 @@ fn what_a_caller_may_not_find_is_in_no_answer() {
             Bounds { otherwise: Rule::Everything, types: rules.into_iter().chain([nothing]).collect() };
         let allowed = |stored: &Stored| match stored.resource.resource_type().unwrap() {
             "Organization" => false,
-            "Questionnaire" | "Practitioner" => true,
+            "Questionnaire" | "Practitioner" | "DocumentReference" | "MolecularSequence" => true,
             _ => patient_compartment(&stored.resource).iter().any(|id| *id == patient),
         };
         // What may not be found is as if it were not there, for chains too.

@@ -138,8 +138,8 @@ fn values(kind: &str, expression: &str, resource: &str) -> Vec<String> {
                 Term::Token { system, code, .. } => {
                     format!("{}|{}", system.unwrap_or_default(), code.unwrap_or_default())
                 }
-                Term::Number { value, .. } => value.to_string(),
-                Term::Quantity { value, code, .. } => format!("{value} {}", code.unwrap_or_default()),
+                Term::Number(range) => range.low.to_string(),
+                Term::Quantity { range, code, .. } => format!("{} {}", range.low, code.unwrap_or_default()),
                 Term::Date { low_ms, high_ms } => format!("{low_ms}..{high_ms}"),
                 other => panic!("{other:?}"),
             });

@@ -6,7 +6,8 @@ use compact_str::CompactString;
 use rust_decimal::Decimal;
 
 use super::super::near::Position;
-use super::super::{Kind, ReferenceTerm, Term, date, number};
+use super::super::{Kind, LabelOf, NumberRange, ReferenceTerm, Term, TokenSource, date, number};
+use crate::definitions::Primitive;
 use crate::json::Value;
 use crate::path::TypeInfo;
 
@@ -45,40 +46,77 @@ fn text(value: &Value, member: &str) -> Option<CompactString> {
 }
 
 fn token(value: &Value, ty: &'static TypeInfo, emit: &mut dyn FnMut(Term)) {
-    let mut give = |system, code, text| {
-        if let (None, None, None) = (&system, &code, &text) {
-            return;
-        }
-        emit(Term::Token { system, code, text });
-    };
+    let plain =
+        |code: CompactString, source| Term::Token { system: None, code: Some(code), text: None, source };
     match ty.name {
-        "CodeableConcept" => {
-            let concept = text(value, "text");
-            let codings = value.get("coding").map_or(&[][..], Value::elements);
-            for coding in codings {
-                let display = text(coding, "display").or_else(|| concept.clone());
-                give(text(coding, "system"), text(coding, "code"), display);
-            }
-            if codings.is_empty() {
-                give(None, None, concept);
-            }
+        "CodeableConcept" => concept(value, emit),
+        "Coding" => {
+            coding(value, emit);
         }
-        "Coding" => give(text(value, "system"), text(value, "code"), text(value, "display")),
-        "Identifier" => {
-            let kind = value.get("type").and_then(|kind| text(kind, "text"));
-            if let Some(code) = text(value, "value") {
-                give(text(value, "system"), Some(code), kind);
-            }
-        }
+        "Identifier" => identifier(value, emit),
         // The system of a ContactPoint (phone, email) is no code system.
-        "ContactPoint" => give(None, text(value, "value"), None),
+        "ContactPoint" => {
+            if let Some(contact) = text(value, "value") {
+                emit(plain(contact, TokenSource::Other));
+            }
+        }
         _ => match value {
-            Value::Bool(flag) => give(None, Some(if *flag { "true" } else { "false" }.into()), None),
-            Value::String(code) if !code.is_empty() => give(None, Some(code.clone()), None),
-            Value::Number(number) => give(None, Some(number.as_str().into()), None),
+            Value::Bool(flag) => emit(plain(if *flag { "true" } else { "false" }.into(), TokenSource::Coded)),
+            Value::String(code) if !code.is_empty() => {
+                let source = match ty.primitive {
+                    Some(Primitive::Code) => TokenSource::Coded,
+                    _ => TokenSource::Other,
+                };
+                emit(plain(code.clone(), source));
+            }
+            Value::Number(number) => emit(plain(number.as_str().into(), TokenSource::Other)),
             _ => {}
         },
     }
+}
+
+/// Gives the token of a Coding; whether there was one.
+fn coding(value: &Value, emit: &mut dyn FnMut(Term)) -> bool {
+    let (system, code, display) = (text(value, "system"), text(value, "code"), text(value, "display"));
+    let is_token = system.is_some() || code.is_some() || display.is_some();
+    if is_token {
+        emit(Term::Token { system, code, text: display, source: TokenSource::Coded });
+    }
+    is_token
+}
+
+fn concept(value: &Value, emit: &mut dyn FnMut(Term)) {
+    let codings = value.get("coding").map_or(&[][..], Value::elements);
+    let mut any = false;
+    for own in codings {
+        any |= coding(own, emit);
+    }
+    let Some(words) = text(value, "text") else { return };
+    if !any {
+        return emit(Term::Token { system: None, code: None, text: Some(words), source: TokenSource::Coded });
+    }
+    // Most often the text says what a display has said already.
+    if codings.iter().any(|coding| coding.get("display").and_then(Value::as_str) == Some(words.as_str())) {
+        return;
+    }
+    let coded = codings.iter().find_map(|coding| Some((text(coding, "system"), text(coding, "code")?)));
+    let of = coded.map_or(LabelOf::Nothing, |(system, code)| LabelOf::Concept { system, code });
+    emit(Term::Label { text: words, of });
+}
+
+fn identifier(value: &Value, emit: &mut dyn FnMut(Term)) {
+    let Some(code) = text(value, "value") else { return };
+    let kind = value.get("type");
+    let types = kind.and_then(|kind| kind.get("coding")).map_or(&[][..], Value::elements);
+    for coding in types {
+        if let Some(type_code) = text(coding, "code") {
+            let type_system = text(coding, "system");
+            emit(Term::TypedIdentifier { type_system, type_code, value: code.clone() });
+        }
+    }
+    let words = kind.and_then(|kind| text(kind, "text"));
+    let system = text(value, "system");
+    emit(Term::Token { system, code: Some(code), text: words, source: TokenSource::Identifier });
 }
 
 fn string(value: &Value, ty: &'static TypeInfo, emit: &mut dyn FnMut(Term)) {
@@ -125,60 +163,82 @@ fn span(value: &Value, ty: &'static TypeInfo) -> Option<(i64, i64)> {
     }
 }
 
-/// The literal of a JSON number with its precision.
-fn written(value: &Value) -> Option<number::Written> {
-    number::written(value.as_number()?.as_str())
+/// A JSON number, exactly; `None` if it has more digits than a decimal can hold.
+fn decimal(value: &Value) -> Option<Decimal> {
+    number::written(value.as_number()?.as_str()).map(|written| written.value)
 }
 
 fn plain_number(value: &Value, ty: &'static TypeInfo, emit: &mut dyn FnMut(Term)) {
     let found = match ty.name {
         "Range" => range(value).map(|(found, _)| found),
-        _ => written(value),
+        _ => decimal(value).map(NumberRange::exactly),
     };
-    if let Some(number::Written { value, low, high }) = found {
-        emit(Term::Number { low, high, value });
+    if let Some(found) = found {
+        emit(Term::Number(found));
     }
 }
 
-/// A Range from the low end's low to the high end's high, and the end that tells the unit.
-fn range(value: &Value) -> Option<(number::Written, &Value)> {
+/// A Range, and the end that tells the unit.
+fn range(value: &Value) -> Option<(NumberRange, &Value)> {
     let (low_end, high_end) = (value.get("low"), value.get("high"));
-    let number_of = |end: Option<&Value>| end.and_then(|end| written(end.get("value")?));
+    let number_of = |end: Option<&Value>| end.and_then(|end| decimal(end.get("value")?));
     let (low, high) = (number_of(low_end), number_of(high_end));
-    let found = number::Written {
-        value: low.or(high)?.value,
-        low: low.map_or(Decimal::MIN, |low| low.low),
-        high: high.map_or(Decimal::MAX, |high| high.high),
-    };
-    Some((found, low_end.filter(|_| low.is_some()).or(high_end)?))
+    let found = NumberRange::between(low.unwrap_or(Decimal::MIN), high.unwrap_or(Decimal::MAX));
+    let unit = low_end.filter(|_| low.is_some()).or(high_end.filter(|_| high.is_some()))?;
+    (found.low <= found.high).then_some((found, unit))
+}
+
+/// The bounds of the values of sampled data, and its origin, which tells the unit.
+///
+/// Source: R4 Observation, search parameter `value-quantity` ("just search on the bounds of the values in sampled data").
+fn sampled(value: &Value) -> Option<(NumberRange, &Value)> {
+    let origin = value.get("origin")?;
+    let zero = origin.get("value").and_then(decimal).unwrap_or_default();
+    let factor = value.get("factor").map_or(Some(Decimal::ONE), decimal)?;
+    let limit = |name: &str| value.get(name).and_then(decimal);
+    let mut bounds: Option<(Decimal, Decimal)> = None;
+    for point in value.get("data")?.as_str()?.split_ascii_whitespace() {
+        // `E` is an error, `L` and `U` are below and above what can be measured.
+        let (low, high) = match point {
+            "E" => continue,
+            "L" => (Decimal::MIN, limit("lowerLimit").unwrap_or(zero)),
+            "U" => (limit("upperLimit").unwrap_or(zero), Decimal::MAX),
+            _ => {
+                let plain = number::written(point)?.value.checked_mul(factor)?.checked_add(zero)?;
+                (plain, plain)
+            }
+        };
+        bounds = Some(bounds.map_or((low, high), |all| (all.0.min(low), all.1.max(high))));
+    }
+    bounds.map(|(low, high)| (NumberRange::between(low, high), origin))
 }
 
 fn quantity(value: &Value, ty: &'static TypeInfo, emit: &mut dyn FnMut(Term)) {
     let found = match ty.name {
         "Range" => range(value),
-        // The origin of sampled data is its zero, not a value.
-        "SampledData" => None,
-        _ => value.get("value").and_then(written).map(|number| (compared(value, number), value)),
+        "SampledData" => sampled(value),
+        _ => value.get("value").and_then(decimal).map(|number| (compared(value, number), value)),
     };
-    let Some((number::Written { value: number, low, high }, unit)) = found else { return };
+    let Some((range, unit)) = found else { return };
     let (system, code, name) = match text(unit, "currency") {
         Some(currency) if ty.name == "Money" => {
             (Some(CURRENCY_SYSTEM.into()), Some(currency.clone()), Some(currency))
         }
         _ => (text(unit, "system"), text(unit, "code"), text(unit, "unit")),
     };
-    emit(Term::Quantity { low, high, value: number, system, code, unit: name });
+    emit(Term::Quantity { range, system, code, unit: name });
 }
 
 /// "Less than 5" may be anything below 5.
-fn compared(value: &Value, number: number::Written) -> number::Written {
-    let number::Written { value: plain, low, high } = number;
+fn compared(value: &Value, number: Decimal) -> NumberRange {
+    let below = NumberRange::between(Decimal::MIN, number);
+    let above = NumberRange::between(number, Decimal::MAX);
     match value.get("comparator").and_then(Value::as_str) {
-        Some("<") => number::Written { value: plain, low: Decimal::MIN, high: plain },
-        Some("<=") => number::Written { value: plain, low: Decimal::MIN, high },
-        Some(">=") => number::Written { value: plain, low, high: Decimal::MAX },
-        Some(">") => number::Written { value: plain, low: plain, high: Decimal::MAX },
-        _ => number,
+        Some("<") => NumberRange { high_is_open: true, ..below },
+        Some("<=") => below,
+        Some(">=") => above,
+        Some(">") => NumberRange { low_is_open: true, ..above },
+        _ => NumberRange::exactly(number),
     }
 }
 
@@ -190,7 +250,17 @@ fn reference(value: &Value, ty: &'static TypeInfo, emit: &mut dyn FnMut(Term)) {
         }
         return;
     }
-    if let Some(found) = value.get("reference").and_then(Value::as_str).and_then(reference_term) {
+    let found = value.get("reference").and_then(Value::as_str).and_then(reference_term);
+    if let Some(display) = text(value, "display") {
+        let of = match &found {
+            Some(ReferenceTerm::Local { resource_type, id, .. }) => {
+                LabelOf::Target { resource_type: resource_type.clone(), id: id.clone() }
+            }
+            _ => LabelOf::Nothing,
+        };
+        emit(Term::Label { text: display, of });
+    }
+    if let Some(found) = found {
         emit(Term::Reference(found));
     }
     if let Some(identifier) = value.get("identifier") {

@@ -1,5 +1,6 @@
 //! Plain paths: the part of FHIRPath that nearly every search expression keeps to, followed without an evaluator.
 
+use crate::definitions::{CodeSet, Primitive};
 use crate::json::Value;
 use crate::path::{Child, Expr, Expression, Function, Literal, Operator, TypeInfo, TypeName, Variant};
 
@@ -47,6 +48,17 @@ impl Route {
             }
         }
         vec![self.root]
+    }
+
+    /// The code set that the element at the end is bound to, if it is a plain `code`.
+    pub(super) fn code_set(&self) -> Option<&'static CodeSet> {
+        if self.ty()?.primitive != Some(Primitive::Code) {
+            return None;
+        }
+        let at = self.steps.iter().rposition(|step| matches!(step, Step::Child(_)))?;
+        let Some(Step::Child(child)) = self.steps.get(at) else { return None };
+        let before = Self { steps: self.steps.get(..at)?.to_vec(), ..*self };
+        before.ty()?.definition.element(child.name)?.binding()
     }
 
     fn with(&self, step: Step) -> Self {

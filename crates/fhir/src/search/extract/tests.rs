@@ -1,4 +1,4 @@
-use super::super::Decimal;
+use super::super::{Decimal, LabelOf, NumberRange};
 use super::*;
 use crate::definitions;
 use crate::json::{Limits, parse};
@@ -9,11 +9,19 @@ fn show(term: &Term) -> String {
     let part = |part: &Option<CompactString>| part.as_deref().unwrap_or("-").to_owned();
     match term {
         Term::String(text) => text.to_string(),
-        Term::Token { system, code, text } => format!("{}|{}|{}", part(system), part(code), part(text)),
+        Term::Token { system, code, text, .. } => format!("{}|{}|{}", part(system), part(code), part(text)),
+        Term::TypedIdentifier { type_system, type_code, value } => {
+            format!("{}|{type_code} of type: {value}", part(type_system))
+        }
+        Term::Label { text, of } => match of {
+            LabelOf::Concept { system, code } => format!("\"{text}\" of {}|{code}", part(system)),
+            LabelOf::Target { resource_type, id } => format!("\"{text}\" of {resource_type}/{id}"),
+            LabelOf::Nothing => format!("\"{text}\""),
+        },
         Term::Date { low_ms, high_ms } => format!("{low_ms}..{high_ms}"),
-        Term::Number { low, high, value } => format!("{value} in {low}..{high}"),
-        Term::Quantity { low, high, value, system, code, unit } => {
-            format!("{value} in {low}..{high} {}|{}|{}", part(system), part(code), part(unit))
+        Term::Number(range) => numbers(*range),
+        Term::Quantity { range, system, code, unit } => {
+            format!("{} {}|{}|{}", numbers(*range), part(system), part(code), part(unit))
         }
         Term::Reference(ReferenceTerm::Local { resource_type, id, version }) => {
             format!("{resource_type}/{id}/{}", part(version))
@@ -27,6 +35,15 @@ fn show(term: &Term) -> String {
         Term::Position(_) => "a place".to_owned(),
         Term::Composite(parts) => parts.iter().map(show).collect::<Vec<_>>().join(" $ "),
     }
+}
+
+fn numbers(range: NumberRange) -> String {
+    let NumberRange { low, high, low_is_open, high_is_open } = range;
+    let is_open = |end: Decimal| [Decimal::MIN, Decimal::MAX].contains(&end);
+    let end = |end: Decimal| if is_open(end) { String::new() } else { end.to_string() };
+    let above = if low_is_open { ">" } else { "" };
+    let below = if high_is_open { "<" } else { "" };
+    if low == high { low.to_string() } else { format!("{above}{}..{below}{}", end(low), end(high)) }
 }
 
 fn check(resource: &str, code: &str, expected: &[&str]) {
@@ -58,30 +75,34 @@ fn an_observation_gives_each_kind_of_value() {
     check(OBSERVATION, "_source", &["http://example.org/feed#1"]);
     check(OBSERVATION, "_lastUpdated", &[]);
     check(OBSERVATION, "status", &["-|final|-"]);
-    check(OBSERVATION, "code", &["http://loinc.org|85354-9|BP", "-|bp|Blood pressure"]);
+    check(
+        OBSERVATION,
+        "code",
+        &["http://loinc.org|85354-9|BP", "-|bp|-", "\"Blood pressure\" of http://loinc.org|85354-9"],
+    );
     check(OBSERVATION, "subject", &["Patient/p1/-", "-?urn:mrn|77"]);
     check(OBSERVATION, "patient", &["Patient/p1/-", "-?urn:mrn|77"]);
     check(OBSERVATION, "performer", &["Practitioner/d1/3", "http://other.org/Organization/2"]);
     check(OBSERVATION, "date", &["1577836800000..1577923200000"]);
     let units = "http://unitsofmeasure.org|mmol/L|mmol/L";
-    check(OBSERVATION, "value-quantity", &[&format!("5.40 in 5.395..5.405 {units}")]);
-    check(OBSERVATION, "component-value-quantity", &[&format!("120 in {}..120 -|-|-", Decimal::MIN)]);
+    check(OBSERVATION, "value-quantity", &[&format!("5.40 {units}")]);
+    check(OBSERVATION, "component-value-quantity", &["..<120 -|-|-"]);
     check(OBSERVATION, "component-code", &["-|8480-6|-", "-|-|only text"]);
 }
 
 #[test]
 fn a_composite_joins_what_stands_together() {
-    let quantity = "5.40 in 5.395..5.405 http://unitsofmeasure.org|mmol/L|mmol/L";
+    let quantity = "5.40 http://unitsofmeasure.org|mmol/L|mmol/L";
     let (first, second) =
-        (format!("http://loinc.org|85354-9|BP $ {quantity}"), format!("-|bp|Blood pressure $ {quantity}"));
+        (format!("http://loinc.org|85354-9|BP $ {quantity}"), format!("-|bp|- $ {quantity}"));
     check(OBSERVATION, "code-value-quantity", &[&first, &second]);
-    let component = format!("-|8480-6|- $ 120 in {}..120 -|-|-", Decimal::MIN);
-    check(OBSERVATION, "component-code-value-quantity", &[&component]);
-    check(OBSERVATION, "combo-code-value-quantity", &[&first, &second, &component]);
+    let component = "-|8480-6|- $ ..<120 -|-|-";
+    check(OBSERVATION, "component-code-value-quantity", &[component]);
+    check(OBSERVATION, "combo-code-value-quantity", &[&first, &second, component]);
     check(OBSERVATION, "component-code-value-concept", &["-|-|only text $ -|high|-"]);
     let sequence = r#"{"resourceType":"MolecularSequence","referenceSeq":{"chromosome":{"coding":[{"code":"1"}]}},
       "variant":[{"start":3,"end":5}]}"#;
-    check(sequence, "chromosome-variant-coordinate", &["-|1|- $ 3 in 2.5..3.5 $ 5 in 4.5..5.5"]);
+    check(sequence, "chromosome-variant-coordinate", &["-|1|- $ 3 $ 5"]);
 }
 
 #[test]
@@ -112,11 +133,37 @@ fn periods_timings_ranges_and_money_become_ranges() {
     check(timing, "date", &[&format!("{}..1578182400000", i64::MIN)]);
     let condition =
         r#"{"resourceType":"Condition","onsetRange":{"low":{"value":5,"code":"a"},"high":{"value":6}}}"#;
-    check(condition, "onset-age", &["5 in 4.5..6.5 -|a|-"]);
+    check(condition, "onset-age", &["5..6 -|a|-"]);
     let invoice = r#"{"resourceType":"Invoice","totalNet":{"value":10.00,"currency":"EUR"}}"#;
-    check(invoice, "totalnet", &["10.00 in 9.995..10.005 urn:iso:std:iso:4217|EUR|EUR"]);
+    check(invoice, "totalnet", &["10.00 urn:iso:std:iso:4217|EUR|EUR"]);
     let risk = r#"{"resourceType":"RiskAssessment","prediction":[{"probabilityDecimal":0.5}]}"#;
-    check(risk, "probability", &["0.5 in 0.45..0.55"]);
+    check(risk, "probability", &["0.5"]);
+}
+
+#[test]
+fn sampled_data_stands_for_the_bounds_of_its_values() {
+    let sampled = |data: &str| {
+        format!(
+            r#"{{"resourceType":"Observation","valueSampledData":{{"origin":{{"value":10,"code":"mV"}},"period":1,"factor":0.5,
+              "dimensions":1,"lowerLimit":2,"data":"{data}"}}}}"#
+        )
+    };
+    check(&sampled("4 -2 E 6"), "value-quantity", &["9.0..13.0 -|mV|-"]);
+    check(&sampled("4 L"), "value-quantity", &["..12.0 -|mV|-"]);
+    check(&sampled("E"), "value-quantity", &[]);
+    check(&sampled("4 x"), "value-quantity", &[]);
+}
+
+#[test]
+fn types_of_identifiers_and_texts_beside_values_are_given() {
+    let patient = r#"{"resourceType":"Patient","identifier":[{"system":"urn:m","value":"7",
+      "type":{"coding":[{"system":"t","code":"MR"},{"code":"X"}],"text":"Medical record"}}],
+      "managingOrganization":{"reference":"Organization/o","display":"The Ward"},
+      "generalPractitioner":[{"display":"Dr Who"}]}"#;
+    let typed = ["t|MR of type: 7", "-|X of type: 7", "urn:m|7|Medical record"];
+    check(patient, "identifier", &typed);
+    check(patient, "organization", &["\"The Ward\" of Organization/o", "Organization/o/-"]);
+    check(patient, "general-practitioner", &["\"Dr Who\""]);
 }
 
 #[test]

@@ -404,9 +404,16 @@ fn modifier<'n>(
         ("exact", Kind::String) => Some(Modifier::Exact),
         ("contains", Kind::String) => Some(Modifier::Contains),
         ("not", Kind::Token) => Some(Modifier::Not),
-        ("above", Kind::Uri) => Some(Modifier::Above),
-        ("below", Kind::Uri) => Some(Modifier::Below),
+        // Ids are looked up, so nothing else is known of them.
+        (_, Kind::Token) if parameter.code == "_id" => None,
+        ("above", Kind::Uri | Kind::Token | Kind::Reference) => Some(Modifier::Above),
+        ("below", Kind::Uri | Kind::Token | Kind::Reference) => Some(Modifier::Below),
         ("identifier", Kind::Reference) => Some(Modifier::Identifier),
+        ("text", Kind::Token | Kind::Reference) => Some(Modifier::Text),
+        ("code-text", Kind::Token) => Some(Modifier::CodeText),
+        ("of-type", Kind::Token) => Some(Modifier::OfType),
+        ("in", Kind::Token) => Some(Modifier::In),
+        ("not-in", Kind::Token) => Some(Modifier::NotIn),
         (target, Kind::Reference) if definitions::is_resource(target) => {
             check_target(parameter, name, target)?;
             return Ok((None, Some(target)));

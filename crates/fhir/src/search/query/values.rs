@@ -58,6 +58,17 @@ pub(super) fn value(
             _ => Err("`:missing` takes `true` or `false`"),
         },
         Some(Modifier::Identifier) => token(text),
+        Some(Modifier::Text | Modifier::CodeText) => Ok(QueryValue::String(unescape(text))),
+        Some(Modifier::In | Modifier::NotIn) => Ok(QueryValue::Uri(unescape(text))),
+        Some(Modifier::OfType) => of_type(text),
+        Some(Modifier::Above | Modifier::Below) if parameter.kind == Kind::Token => {
+            const SHAPE: &str =
+                "`system|code` is expected: what a code stands above or below is told by its system";
+            match token(text)? {
+                value @ QueryValue::Token { system: TokenSystem::Is(_), code: Some(_) } => Ok(value),
+                _ => Err(SHAPE),
+            }
+        }
         _ if parameter.kind == Kind::Composite => composite(parameter, text),
         _ => plain(parameter.kind, target, text),
     }
@@ -104,6 +115,17 @@ fn token(text: &str) -> Result<QueryValue, &'static str> {
         return Err("a code or a system is expected");
     }
     Ok(QueryValue::Token { system, code })
+}
+
+fn of_type(text: &str) -> Result<QueryValue, &'static str> {
+    match split(text, '|').as_slice() {
+        [system, code, value] if !code.is_empty() && !value.is_empty() => Ok(QueryValue::OfType {
+            system: (!system.is_empty()).then(|| unescape(system)),
+            code: unescape(code),
+            value: unescape(value),
+        }),
+        _ => Err("`system|code|value` is expected, where system and code are those of the identifier's type"),
+    }
 }
 
 /// The prefix and what follows it; text without a known prefix is `eq`.

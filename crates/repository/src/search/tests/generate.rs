@@ -85,12 +85,19 @@ const NUMBERS: &[&str] = &[
 ];
 const PROBABILITIES: &[&str] = &["0", "0.1", "0.10000000000000000001", "0.5", "0.50", "1"];
 const UNITS: &[&str] = &[
+    r#","unit":"g","system":"http://unitsofmeasure.org","code":"g""#,
     r#","unit":"mg","system":"http://unitsofmeasure.org","code":"mg""#,
     r#","unit":"milligram","system":"http://unitsofmeasure.org","code":"mg""#,
     r#","unit":"Mg","system":"http://unitsofmeasure.org","code":"Mg""#,
     r#","unit":"mg""#,
     "",
 ];
+/// Words beside codes, identifiers and references.
+const WORDS: &[&str] =
+    &["Blood pressure", "blood PRESSURE (high)", "Systolic", "Höhe", "A bloody nose", "pre-blood"];
+const COMPARATORS: &[&str] = &["<", "<=", ">=", ">"];
+const URLS: &[&str] =
+    &["http://q.example/x1", "http://q.example/x1/y2", "http://q.example/x1/y2/z", "http://q.example/x10"];
 pub(super) const TYPES: &[&str] = &[
     "Patient",
     "Observation",
@@ -100,6 +107,8 @@ pub(super) const TYPES: &[&str] = &[
     "Questionnaire",
     "Practitioner",
     "Organization",
+    "DocumentReference",
+    "MolecularSequence",
 ];
 
 /// How many ids each type has.
@@ -129,24 +138,68 @@ fn list(dice: &mut Dice, most: usize, mut one: impl FnMut(&mut Dice) -> String) 
 
 fn coding(dice: &mut Dice) -> String {
     let code = dice.pick(CODES);
+    let display =
+        if dice.chance(50) { format!(r#","display":"{}""#, dice.pick(WORDS)) } else { String::new() };
     match dice.below(3) {
-        0 => format!(r#"{{"code":"{code}"}}"#),
-        _ => format!(r#"{{"system":"{}","code":"{code}"}}"#, dice.pick(SYSTEMS)),
+        0 => format!(r#"{{"code":"{code}"{display}}}"#),
+        _ => format!(r#"{{"system":"{}","code":"{code}"{display}}}"#, dice.pick(SYSTEMS)),
     }
 }
 
 fn concept(dice: &mut Dice) -> String {
     if dice.chance(10) {
-        return r#"{"text":"only words"}"#.to_owned();
+        return format!(r#"{{"text":"{}"}}"#, dice.pick(WORDS));
     }
-    format!(r#"{{"coding":[{}],"text":"words"}}"#, list(dice, 2, coding))
+    let text = if dice.chance(50) { format!(r#","text":"{}""#, dice.pick(WORDS)) } else { String::new() };
+    format!(r#"{{"coding":[{}]{text}}}"#, list(dice, 2, coding))
 }
 
 fn identifier(dice: &mut Dice) -> String {
     let value = dice.pick(CODES);
+    let kind = match dice.below(4) {
+        0 => format!(r#","type":{{"text":"{}"}}"#, dice.pick(WORDS)),
+        1 => format!(r#","type":{}"#, concept(dice)),
+        _ => String::new(),
+    };
     match dice.below(3) {
-        0 => format!(r#"{{"value":"{value}"}}"#),
-        _ => format!(r#"{{"system":"{}","value":"{value}"}}"#, dice.pick(SYSTEMS)),
+        0 => format!(r#"{{"value":"{value}"{kind}}}"#),
+        _ => format!(r#"{{"system":"{}","value":"{value}"{kind}}}"#, dice.pick(SYSTEMS)),
+    }
+}
+
+fn quantity(dice: &mut Dice) -> String {
+    let comparator = if dice.chance(15) {
+        format!(r#","comparator":"{}""#, dice.pick(COMPARATORS))
+    } else {
+        String::new()
+    };
+    format!(r#"{{"value":{}{}{comparator}}}"#, dice.pick(NUMBERS), dice.pick(UNITS))
+}
+
+/// A range with one or both of its ends, which may be the wrong way round.
+fn range(dice: &mut Dice) -> String {
+    let unit = dice.pick(UNITS);
+    let (low, high) = (dice.pick(NUMBERS), dice.pick(NUMBERS));
+    match dice.below(4) {
+        0 => format!(r#"{{"low":{{"value":{low}{unit}}}}}"#),
+        1 => format!(r#"{{"high":{{"value":{high}{unit}}}}}"#),
+        _ => format!(r#"{{"low":{{"value":{low}{unit}}},"high":{{"value":{high}{unit}}}}}"#),
+    }
+}
+
+/// `value[x]` of an Observation or its component.
+fn observed(dice: &mut Dice) -> String {
+    match dice.below(8) {
+        0 | 1 => format!(r#""valueCodeableConcept":{}"#, concept(dice)),
+        2 => format!(r#""valueString":"{}""#, dice.pick(FAMILIES)),
+        3 => {
+            let origin = format!(r#"{{"value":{}{}}}"#, dice.pick(NUMBERS), dice.pick(UNITS));
+            let data = (0..3).map(|_| dice.pick(&["1", "-2", "0.5", "E"])).collect::<Vec<_>>().join(" ");
+            format!(
+                r#""valueSampledData":{{"origin":{origin},"period":1,"factor":2,"dimensions":1,"data":"{data}"}}"#
+            )
+        }
+        _ => format!(r#""valueQuantity":{}"#, quantity(dice)),
     }
 }
 
@@ -161,11 +214,14 @@ fn name(dice: &mut Dice) -> String {
 
 fn reference(dice: &mut Dice, target: &str) -> String {
     let id = id(dice, target);
-    match dice.below(10) {
-        0 => format!(r#"{{"reference":"http://other.example/{target}/{id}"}}"#),
-        1 => format!(r#"{{"identifier":{}}}"#, identifier(dice)),
+    let display =
+        if dice.chance(30) { format!(r#","display":"{}""#, dice.pick(WORDS)) } else { String::new() };
+    match dice.below(12) {
+        0 => format!(r#"{{"reference":"http://other.example/{target}/{id}"{display}}}"#),
+        1 => format!(r#"{{"identifier":{}{display}}}"#, identifier(dice)),
         2 => format!(r#"{{"reference":"{target}/{id}","identifier":{}}}"#, identifier(dice)),
-        _ => format!(r#"{{"reference":"{target}/{id}"}}"#),
+        3 => format!(r#"{{"display":"{}"}}"#, dice.pick(WORDS)),
+        _ => format!(r#"{{"reference":"{target}/{id}"{display}}}"#),
     }
 }
 
@@ -219,10 +275,13 @@ pub(super) fn resource(dice: &mut Dice) -> Value {
                 0 => format!(r#""effectivePeriod":{}"#, period(dice)),
                 _ => format!(r#""effectiveDateTime":"{}""#, dice.pick(DATES)),
             });
-            draft.add(dice, 85, |dice| match dice.below(4) {
-                0 => format!(r#""valueCodeableConcept":{}"#, concept(dice)),
-                1 => format!(r#""valueString":"{}""#, dice.pick(FAMILIES)),
-                _ => format!(r#""valueQuantity":{{"value":{}{}}}"#, dice.pick(NUMBERS), dice.pick(UNITS)),
+            draft.add(dice, 85, observed);
+            draft.add(dice, 40, |dice| {
+                let one = |dice: &mut Dice| {
+                    let value = if dice.chance(85) { format!(",{}", observed(dice)) } else { String::new() };
+                    format!(r#"{{"code":{}{value}}}"#, concept(dice))
+                };
+                format!(r#""component":[{}]"#, list(dice, 3, one))
             });
         }
         "Encounter" => {
@@ -235,8 +294,10 @@ pub(super) fn resource(dice: &mut Dice) -> Value {
             draft.add(dice, 80, |dice| format!(r#""code":{}"#, concept(dice)));
             draft.add(dice, 90, |dice| format!(r#""subject":{}"#, reference(dice, "Patient")));
             draft.add(dice, 40, |dice| format!(r#""asserter":{}"#, reference(dice, "Patient")));
-            draft.add(dice, 70, |dice| match dice.below(2) {
+            draft.add(dice, 80, |dice| match dice.below(4) {
                 0 => format!(r#""onsetPeriod":{}"#, period(dice)),
+                1 => format!(r#""onsetAge":{}"#, quantity(dice)),
+                2 => format!(r#""onsetRange":{}"#, range(dice)),
                 _ => format!(r#""onsetDateTime":"{}""#, dice.pick(DATES)),
             });
         }
@@ -249,13 +310,28 @@ pub(super) fn resource(dice: &mut Dice) -> Value {
             });
         }
         "Questionnaire" => {
-            draft.add(dice, 80, |dice| format!(r#""url":"http://q.example/{}""#, dice.pick(CODES)));
+            draft.add(dice, 80, |dice| format!(r#""url":"{}""#, dice.pick(URLS)));
             draft.add(dice, 60, |dice| format!(r#""title":"{}""#, dice.pick(FAMILIES)));
             draft.add(dice, 60, |dice| format!(r#""date":"{}""#, dice.pick(DATES)));
         }
         "Practitioner" => {
             draft.add(dice, 85, |dice| format!(r#""name":[{}]"#, list(dice, 2, name)));
             draft.add(dice, 60, |dice| format!(r#""identifier":[{}]"#, list(dice, 2, identifier)));
+        }
+        "DocumentReference" => {
+            let one = |dice: &mut Dice| {
+                let code = dice.pick(&["replaces", "transforms", "signs"]);
+                format!(r#"{{"code":"{code}","target":{}}}"#, reference(dice, "DocumentReference"))
+            };
+            draft.add(dice, 85, |dice| format!(r#""relatesTo":[{}]"#, list(dice, 3, one)));
+        }
+        "MolecularSequence" => {
+            draft.add(dice, 80, |dice| format!(r#""referenceSeq":{{"chromosome":{}}}"#, concept(dice)));
+            let one = |dice: &mut Dice| {
+                let (start, end) = (dice.pick(&["1", "5", "12"]), dice.pick(&["5", "12", "100"]));
+                format!(r#"{{"start":{start},"end":{end}}}"#)
+            };
+            draft.add(dice, 80, |dice| format!(r#""variant":[{}]"#, list(dice, 3, one)));
         }
         _ => {
             draft.add(dice, 85, |dice| format!(r#""name":"{}""#, dice.pick(FAMILIES)));
@@ -284,6 +360,13 @@ pub(super) const PARAMETERS: &[(&str, &str, &str)] = &[
     ("Observation", "patient", "Patient"),
     ("Observation", "encounter", "Encounter"),
     ("Observation", "value-quantity", "quantity"),
+    ("Observation", "code-value-quantity", "token$quantity"),
+    ("Observation", "code-value-concept", "token$token"),
+    ("Observation", "code-value-string", "token$string"),
+    ("Observation", "component-code-value-quantity", "token$quantity"),
+    ("Observation", "component-code-value-concept", "token$token"),
+    ("Observation", "combo-code-value-quantity", "token$quantity"),
+    ("Observation", "combo-code", "token"),
     ("Observation", "value-string", "string"),
     ("Observation", "value-concept", "token"),
     ("Encounter", "class", "token"),
@@ -293,6 +376,7 @@ pub(super) const PARAMETERS: &[(&str, &str, &str)] = &[
     ("Condition", "subject", "Patient"),
     ("Condition", "asserter", "Patient"),
     ("Condition", "onset-date", "date"),
+    ("Condition", "onset-age", "quantity"),
     ("RiskAssessment", "probability", "number"),
     ("RiskAssessment", "subject", "Patient"),
     ("Questionnaire", "url", "uri"),
@@ -302,6 +386,10 @@ pub(super) const PARAMETERS: &[(&str, &str, &str)] = &[
     ("Practitioner", "identifier", "token"),
     ("Organization", "name", "string"),
     ("Organization", "partof", "Organization"),
+    ("DocumentReference", "relation", "relation"),
+    ("DocumentReference", "relationship", "relation$DocumentReference"),
+    ("MolecularSequence", "variant-start", "position"),
+    ("MolecularSequence", "chromosome-variant-coordinate", "token$position$position"),
 ];
 
 /// Parameters that every type has.
@@ -326,20 +414,21 @@ pub(super) fn parameters(kind: &str) -> Vec<(String, String)> {
     own.chain(COMMON.iter().copied()).map(|(code, of)| (code.to_owned(), of.to_owned())).collect()
 }
 
-/// A random criterion on a type; `deep` allows chains.
+/// A random criterion on a type; `deep` allows chains, now and then through several references.
 pub(super) fn ask(dice: &mut Dice, kind: &str, deep: bool) -> Ask {
+    let further = deep && dice.chance(40);
     let all = parameters(kind);
     let (parameter, of) = all[dice.below(all.len())].clone();
     let target = TYPES.iter().find(|name| **name == of);
     if deep && dice.chance(35) {
-        if let Some(target) = target {
-            let then = Box::new(ask(dice, target, false));
+        if let Some(target) = target.filter(|target| **target != "DocumentReference") {
+            let then = Box::new(ask(dice, target, further));
             return Ask::Chain { parameter, target: (*target).to_owned(), then };
         }
         let sources: Vec<_> = PARAMETERS.iter().filter(|(.., of)| *of == kind).collect();
         if !sources.is_empty() {
             let (source, parameter, _) = sources[dice.below(sources.len())];
-            let then = Box::new(ask(dice, source, false));
+            let then = Box::new(ask(dice, source, further));
             return Ask::Has { source: (*source).to_owned(), parameter: (*parameter).to_owned(), then };
         }
     }
@@ -347,10 +436,18 @@ pub(super) fn ask(dice: &mut Dice, kind: &str, deep: bool) -> Ask {
         let value = dice.pick(&["true", "false"]).to_owned();
         return Ask::Own { parameter, kind: of, modifier: Some("missing".into()), values: vec![value] };
     }
+    let one_of = |dice: &mut Dice, modifiers: &[&'static str]| {
+        if dice.chance(45) { None } else { Some(modifiers[dice.below(modifiers.len())]) }
+    };
     let modifier = match of.as_str() {
-        "string" => [None, None, Some("exact"), Some("contains")][dice.below(4)],
-        "token" | "gender" | "flag" | "status" => [None, None, None, Some("not")][dice.below(4)],
-        _ if target.is_some() => [None, None, None, Some("identifier")][dice.below(4)],
+        "string" => one_of(dice, &["exact", "contains"]),
+        "token" if parameter == "identifier" => one_of(dice, &["not", "text", "of-type"]),
+        "token" => one_of(dice, &["not", "text", "code-text", "in", "not-in", "above", "below"]),
+        "gender" => one_of(dice, &["not", "code-text", "in", "not-in"]),
+        "flag" | "status" | "relation" => one_of(dice, &["not", "code-text"]),
+        "uri" => one_of(dice, &["above", "below"]),
+        "Organization" => one_of(dice, &["identifier", "text", "above", "below"]),
+        _ if target.is_some() => one_of(dice, &["identifier", "text"]),
         _ => None,
     };
     let count = [1, 1, 1, 2, 3][dice.below(5)];
@@ -368,8 +465,60 @@ fn token(dice: &mut Dice) -> String {
     }
 }
 
+/// The beginning of a word of some text, or of all of it.
+fn words(dice: &mut Dice) -> String {
+    let text = dice.pick(WORDS);
+    let words: Vec<&str> = text.split(' ').collect();
+    let from = dice.below(words.len());
+    let text: Vec<char> = words[from..].join(" ").chars().collect();
+    text[..1 + dice.below(text.len())].iter().collect::<String>().trim().to_owned()
+}
+
 fn value(dice: &mut Dice, kind: &str, modifier: Option<&str>) -> String {
     const PREFIXES: &[&str] = &["", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"];
+    if kind.contains('$') {
+        return kind.split('$').map(|kind| value(dice, kind, None)).collect::<Vec<_>>().join("$");
+    }
+    match modifier {
+        Some("text") => return words(dice),
+        Some("code-text") => return dice.pick(&["x", "X1", "y", "fi", "mal", "t", "é"]).to_owned(),
+        Some("of-type") => {
+            return format!(
+                "{}|{}|{}",
+                dice.pick(&["http://a.example", "http://b.example", ""]),
+                dice.pick(CODES),
+                dice.pick(CODES)
+            );
+        }
+        Some("in" | "not-in") => {
+            return dice
+                .pick(&[
+                    "http://v.example/small",
+                    "http://v.example/all-b",
+                    "http://hl7.org/fhir/ValueSet/administrative-gender",
+                ])
+                .to_owned();
+        }
+        Some("above" | "below") if kind == "token" => {
+            return format!("http://a.example|{}", dice.pick(&["x1", "y2", "z3"]));
+        }
+        Some("above" | "below") if kind == "uri" => {
+            return dice
+                .pick(&[
+                    "http://q.example",
+                    "http://q.example/x1",
+                    "http://q.example/x1/",
+                    "http://q.example/x1/y2/z/w",
+                    "urn:x",
+                ])
+                .to_owned();
+        }
+        Some("above" | "below") => {
+            let id = id(dice, kind);
+            return if dice.chance(50) { id } else { format!("{kind}/{id}") };
+        }
+        _ => {}
+    }
     match kind {
         "string" => {
             let text: Vec<char> =
@@ -383,16 +532,39 @@ fn value(dice: &mut Dice, kind: &str, modifier: Option<&str>) -> String {
             if text.trim().is_empty() { "a".to_owned() } else { text }
         }
         "token" => token(dice),
-        "gender" => dice.pick(&["male", "FEMALE", "other", "unknown", "|male"]).to_owned(),
+        "gender" => dice
+            .pick(&[
+                "male",
+                "FEMALE",
+                "other",
+                "unknown",
+                "|male",
+                "http://hl7.org/fhir/administrative-gender|female",
+                "http://hl7.org/fhir/administrative-gender|",
+                "http://a.example|male",
+            ])
+            .to_owned(),
         "flag" => dice.pick(&["true", "false"]).to_owned(),
         "status" => dice.pick(&["final", "amended", "planned", "finished"]).to_owned(),
         "date" => format!("{}{}", dice.pick(PREFIXES), dice.pick(DATES)),
+        "relation" => dice
+            .pick(&["replaces", "signs", "http://hl7.org/fhir/document-relationship-type|transforms"])
+            .to_owned(),
+        "position" => format!("{}{}", dice.pick(PREFIXES), dice.pick(&["1", "5", "12", "100"])),
         "number" => format!("{}{}", dice.pick(PREFIXES), dice.pick(PROBABILITIES)),
         "quantity" => {
-            let unit = dice.pick(&["", "", "|http://unitsofmeasure.org|mg", "||mg", "||milligram", "||Mg"]);
+            let unit = dice.pick(&[
+                "",
+                "",
+                "|http://unitsofmeasure.org|mg",
+                "|http://unitsofmeasure.org|g",
+                "||mg",
+                "||milligram",
+                "||Mg",
+            ]);
             format!("{}{}{unit}", dice.pick(PREFIXES), dice.pick(NUMBERS))
         }
-        "uri" => format!("http://q.example/{}", dice.pick(CODES)),
+        "uri" => dice.pick(URLS).to_owned(),
         "profile" => format!("http://p.example/{}", dice.pick(CODES)),
         "id" => {
             let kind = dice.pick(TYPES);

@@ -2,6 +2,7 @@
 //! single dates, decimals and the normalising of text, which have their own tests.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use fhir::json::Value;
 use fhir::search::{Decimal, date, normalise, number};
@@ -12,13 +13,44 @@ use super::world::{NOW_MS, Stored, World};
 /// One value of a resource, as a parameter of some kind reads it.
 enum Val {
     Text(String),
-    Token(Option<String>, Option<String>),
+    /// System, code, and the words beside it.
+    Token(Option<String>, Option<String>, Vec<String>),
+    /// A plain code, with the system that it is known to be of.
+    Code(&'static str, String),
+    /// An identifier's types (system, code) and value.
+    Typed(Vec<(Option<String>, Option<String>)>, String),
     Span(i64, i64),
     Number(Decimal),
-    Quantity(Decimal, Option<String>, Option<String>, Option<String>),
+    Quantity(Amount, Option<String>, Option<String>, Option<String>),
+    /// Words beside a reference.
+    Words(String),
     Local(String, String),
     Url(String),
     Logical(Option<String>, String),
+}
+
+/// A number that may be a range: its ends (`None` is open), and whether they are left out.
+#[derive(Clone, Copy, PartialEq)]
+struct Amount {
+    low: Option<Decimal>,
+    high: Option<Decimal>,
+    low_is_open: bool,
+    high_is_open: bool,
+}
+
+impl Amount {
+    fn exactly(value: Decimal) -> Self {
+        Self { low: Some(value), high: Some(value), low_is_open: false, high_is_open: false }
+    }
+
+    /// Whether some number of it is above `value`, or at it if `at` says so.
+    fn reaches_above(self, value: Decimal, at: bool) -> bool {
+        self.high.is_none_or(|high| high > value || (high == value && at && !self.high_is_open))
+    }
+
+    fn reaches_below(self, value: Decimal, at: bool) -> bool {
+        self.low.is_none_or(|low| low < value || (low == value && at && !self.low_is_open))
+    }
 }
 
 fn each<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
@@ -49,36 +81,38 @@ fn names(value: &Value) -> Vec<Val> {
 }
 
 fn codings(value: &Value, path: &str) -> Vec<Val> {
-    each(value, path)
-        .into_iter()
-        .map(|coding| Val::Token(text(coding, "system"), text(coding, "code")))
-        .collect()
+    let words = |coding: &Value| text(coding, "display").into_iter().collect();
+    let token = |coding: &Value| Val::Token(text(coding, "system"), text(coding, "code"), words(coding));
+    each(value, path).into_iter().map(token).collect()
 }
 
 fn concepts(value: &Value, path: &str) -> Vec<Val> {
     let mut found = Vec::new();
     for concept in each(value, path) {
-        match concept.get("coding") {
-            Some(_) => found.extend(codings(concept, "coding")),
-            None => found.push(Val::Token(None, None)),
-        }
+        found.extend(codings(concept, "coding"));
+        found.extend(text(concept, "text").map(|words| Val::Token(None, None, vec![words])));
     }
     found
 }
 
 fn identifiers(value: &Value) -> Vec<Val> {
-    each(value, "identifier")
-        .into_iter()
-        .map(|id| Val::Token(text(id, "system"), text(id, "value")))
-        .collect()
+    let mut found = Vec::new();
+    for id in each(value, "identifier") {
+        let words = texts(id, "type.text").into_iter().filter_map(|text| match text {
+            Val::Text(text) => Some(text),
+            _ => None,
+        });
+        found.push(Val::Token(text(id, "system"), text(id, "value"), words.collect()));
+        let types =
+            each(id, "type.coding").into_iter().map(|kind| (text(kind, "system"), text(kind, "code")));
+        found.push(Val::Typed(types.collect(), text(id, "value").unwrap()));
+    }
+    found
 }
 
-fn plain_code(value: &Value, path: &str) -> Vec<Val> {
-    each(value, path)
-        .into_iter()
-        .filter_map(Value::as_str)
-        .map(|code| Val::Token(None, Some(code.into())))
-        .collect()
+fn plain_code(value: &Value, path: &str, system: &'static str) -> Vec<Val> {
+    let codes = each(value, path).into_iter().filter_map(Value::as_str);
+    codes.map(|code| Val::Code(system, code.into())).collect()
 }
 
 fn span(text: &str) -> Option<Val> {
@@ -104,6 +138,7 @@ fn periods(value: &Value, path: &str) -> Vec<Val> {
 fn references(value: &Value, path: &str) -> Vec<Val> {
     let mut found = Vec::new();
     for reference in each(value, path) {
+        found.extend(text(reference, "display").map(Val::Words));
         if let Some(target) = text(reference, "reference") {
             match target.split_once('/') {
                 Some((kind, id)) if !kind.contains(':') => found.push(Val::Local(kind.into(), id.into())),
@@ -134,16 +169,16 @@ fn values(stored: &Stored, parameter: &str) -> Vec<Val> {
         ("Patient", "given") => texts(value, "name.given"),
         ("Patient", "birthdate") => dates(value, "birthDate"),
         ("Patient" | "Practitioner", "identifier") => identifiers(value),
-        ("Patient", "gender") => plain_code(value, "gender"),
+        ("Patient", "gender") => plain_code(value, "gender", "http://hl7.org/fhir/administrative-gender"),
         ("Patient", "active") => each(value, "active")
             .into_iter()
-            .map(|flag| Val::Token(None, Some(flag.as_bool().unwrap().to_string())))
+            .map(|flag| Val::Token(None, Some(flag.as_bool().unwrap().to_string()), Vec::new()))
             .collect(),
         ("Patient", "general-practitioner") => references(value, "generalPractitioner"),
         ("Patient", "organization") => references(value, "managingOrganization"),
         ("Observation" | "Condition", "code") => concepts(value, "code"),
         ("Observation", "category") => concepts(value, "category"),
-        ("Observation", "status") => plain_code(value, "status"),
+        ("Observation", "status") => plain_code(value, "status", "http://hl7.org/fhir/observation-status"),
         ("Observation", "date") => {
             let mut found = dates(value, "effectiveDateTime");
             found.extend(periods(value, "effectivePeriod"));
@@ -155,7 +190,9 @@ fn values(stored: &Stored, parameter: &str) -> Vec<Val> {
         ("Observation", "patient") => patients_only(value),
         ("Observation", "encounter") => references(value, "encounter"),
         ("Observation", "value-quantity") => {
-            each(value, "valueQuantity").into_iter().filter_map(quantity).collect()
+            let mut found = quantities(value, "valueQuantity");
+            found.extend(each(value, "valueSampledData").into_iter().filter_map(sampled));
+            found
         }
         ("Observation", "value-string") => {
             // R4: `(Observation.value as string) | (Observation.value as CodeableConcept).text`
@@ -164,6 +201,11 @@ fn values(stored: &Stored, parameter: &str) -> Vec<Val> {
             found
         }
         ("Observation", "value-concept") => concepts(value, "valueCodeableConcept"),
+        ("Observation", "combo-code") => {
+            let mut found = concepts(value, "code");
+            found.extend(concepts(value, "component.code"));
+            found
+        }
         ("Encounter", "class") => codings(value, "class"),
         ("Encounter", "date") => periods(value, "period"),
         ("Condition", "asserter") => references(value, "asserter"),
@@ -171,6 +213,15 @@ fn values(stored: &Stored, parameter: &str) -> Vec<Val> {
             let mut found = dates(value, "onsetDateTime");
             found.extend(periods(value, "onsetPeriod"));
             found
+        }
+        ("Condition", "onset-age") => {
+            let mut found = quantities(value, "onsetAge");
+            found.extend(each(value, "onsetRange").into_iter().filter_map(range));
+            found
+        }
+        ("DocumentReference", "relation") => plain_code(value, "relatesTo.code", RELATION),
+        ("MolecularSequence", "variant-start") => {
+            each(value, "variant.start").into_iter().map(|found| Val::Number(decimal(found))).collect()
         }
         ("RiskAssessment", "probability") => each(value, "prediction.probabilityDecimal")
             .into_iter()
@@ -198,16 +249,112 @@ fn decimal(value: &Value) -> Decimal {
     number::written(value.as_number().unwrap().as_str()).unwrap().value
 }
 
+const RELATION: &str = "http://hl7.org/fhir/document-relationship-type";
+
+fn quantities(value: &Value, path: &str) -> Vec<Val> {
+    each(value, path).into_iter().filter_map(quantity).collect()
+}
+
 fn quantity(value: &Value) -> Option<Val> {
     let number = decimal(value.get("value")?);
-    Some(Val::Quantity(number, text(value, "system"), text(value, "code"), text(value, "unit")))
+    let plain = Amount::exactly(number);
+    let amount = match text(value, "comparator").as_deref() {
+        Some("<") => Amount { low: None, high_is_open: true, ..plain },
+        Some("<=") => Amount { low: None, ..plain },
+        Some(">=") => Amount { high: None, ..plain },
+        Some(">") => Amount { high: None, low_is_open: true, ..plain },
+        _ => plain,
+    };
+    Some(in_unit(amount, value))
+}
+
+fn in_unit(amount: Amount, unit: &Value) -> Val {
+    Val::Quantity(amount, text(unit, "system"), text(unit, "code"), text(unit, "unit"))
+}
+
+fn range(value: &Value) -> Option<Val> {
+    let end = |name: &str| value.get(name).map(|end| decimal(end.get("value").unwrap()));
+    let (low, high) = (end("low"), end("high"));
+    let amount = Amount { low, high, low_is_open: false, high_is_open: false };
+    let is_range = !matches!((low, high), (Some(low), Some(high)) if low > high);
+    is_range.then(|| in_unit(amount, value.get("low").or(value.get("high")).unwrap()))
+}
+
+fn sampled(value: &Value) -> Option<Val> {
+    let origin = value.get("origin").unwrap();
+    let (zero, factor) = (decimal(origin.get("value").unwrap()), decimal(value.get("factor").unwrap()));
+    let points = value.get("data").unwrap().as_str().unwrap().split(' ').filter(|point| *point != "E");
+    let numbers: Vec<Decimal> =
+        points.map(|point| number::written(point).unwrap().value * factor + zero).collect();
+    let (low, high) = (numbers.iter().min().copied(), numbers.iter().max().copied());
+    let amount = Amount { low, high, low_is_open: false, high_is_open: false };
+    low.map(|_| in_unit(amount, origin))
+}
+
+/// What a composite reads together: for each place the values of each part.
+fn together(stored: &Stored, parameter: &str) -> Vec<Vec<Vec<Val>>> {
+    let value = &stored.resource;
+    let components = each(value, "component");
+    let observed = |of: &Value, part: &str| match part {
+        "quantity" => quantities(of, "valueQuantity"),
+        "concept" => concepts(of, "valueCodeableConcept"),
+        _ => texts(of, "valueString"),
+    };
+    let pairs = |foci: Vec<&Value>, part: &str| -> Vec<Vec<Vec<Val>>> {
+        foci.into_iter().map(|of| vec![concepts(of, "code"), observed(of, part)]).collect()
+    };
+    match parameter {
+        "code-value-quantity" => pairs(vec![value], "quantity"),
+        "code-value-concept" => pairs(vec![value], "concept"),
+        "code-value-string" => pairs(vec![value], "string"),
+        "component-code-value-quantity" => pairs(components, "quantity"),
+        "component-code-value-concept" => pairs(components, "concept"),
+        "combo-code-value-quantity" => pairs([value].into_iter().chain(components).collect(), "quantity"),
+        "relationship" => each(value, "relatesTo")
+            .into_iter()
+            .map(|of| vec![plain_code(of, "code", RELATION), targets(of)])
+            .collect(),
+        "chromosome-variant-coordinate" => {
+            let at = |of: &Value, name: &str| -> Vec<Val> {
+                each(of, name).into_iter().map(|found| Val::Number(decimal(found))).collect()
+            };
+            let chromosome = || concepts(value, "referenceSeq.chromosome");
+            let variants = each(value, "variant").into_iter();
+            variants.map(|of| vec![chromosome(), at(of, "start"), at(of, "end")]).collect()
+        }
+        other => panic!("the oracle does not know {other}"),
+    }
+}
+
+/// References without the words beside them.
+fn targets(value: &Value) -> Vec<Val> {
+    references(value, "target").into_iter().filter(|found| !matches!(found, Val::Words(_))).collect()
+}
+
+fn composed(stored: &Stored, parameter: &str, kind: &str, modifier: Option<&str>, asked: &[String]) -> bool {
+    let found = together(stored, parameter);
+    if modifier == Some("missing") {
+        let is_there = found.iter().any(|parts| parts.iter().all(|part| !part.is_empty()));
+        return is_there != (asked == ["true"]);
+    }
+    let kinds: Vec<&str> = kind.split('$').collect();
+    asked.iter().any(|asked| {
+        let asked: Vec<&str> = asked.split('$').collect();
+        found.iter().any(|parts| {
+            parts
+                .iter()
+                .zip(&kinds)
+                .zip(&asked)
+                .all(|((part, kind), asked)| part.iter().any(|value| matches(value, kind, None, asked)))
+        })
+    })
 }
 
 /// Whether a resource meets a criterion.
 pub(super) fn meets(world: &World, stored: &Stored, ask: &Ask) -> bool {
     match ask {
         Ask::Own { parameter, kind, modifier, values: asked } => {
-            own(stored, parameter, kind, modifier.as_deref(), asked)
+            own(world, stored, (parameter, kind, modifier.as_deref()), asked)
         }
         Ask::Chain { parameter, target, then } => values(stored, parameter).iter().any(|value| match value {
             Val::Local(kind, id) if kind == target => {
@@ -230,7 +377,12 @@ pub(super) fn meets(world: &World, stored: &Stored, ask: &Ask) -> bool {
     }
 }
 
-fn own(stored: &Stored, parameter: &str, kind: &str, modifier: Option<&str>, asked: &[String]) -> bool {
+fn own(
+    world: &World,
+    stored: &Stored,
+    (parameter, kind, modifier): (&str, &str, Option<&str>),
+    asked: &[String],
+) -> bool {
     let id = stored.resource.get("id").unwrap().as_str().unwrap();
     if parameter == "_id" {
         return match modifier {
@@ -238,22 +390,120 @@ fn own(stored: &Stored, parameter: &str, kind: &str, modifier: Option<&str>, ask
             _ => asked.iter().any(|asked| asked == id),
         };
     }
+    if kind.contains('$') {
+        return composed(stored, parameter, kind, modifier, asked);
+    }
     let found = values(stored, parameter);
     if modifier == Some("missing") {
         return found.is_empty() == (asked == ["true"]);
     }
+    if let Some(up @ ("above" | "below")) = modifier.filter(|_| kind == "Organization") {
+        let wanted: BTreeSet<String> = asked.iter().flat_map(|asked| hierarchy(world, asked, up)).collect();
+        return found.iter().any(|value| matches!(value, Val::Local(_, id) if wanted.contains(id)));
+    }
     let any = found.iter().any(|value| asked.iter().any(|asked| matches(value, kind, modifier, asked)));
-    any != (modifier == Some("not"))
+    any != matches!(modifier, Some("not" | "not-in"))
+}
+
+/// The ids of an Organization and of all above or below it.
+fn hierarchy(world: &World, asked: &str, up: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::from([asked.trim_start_matches("Organization/").to_owned()]);
+    let organizations = || world.stored.iter().filter(|((kind, _), _)| kind == "Organization");
+    loop {
+        let before = found.len();
+        for ((_, id), stored) in organizations() {
+            for over in values(stored, "partof") {
+                let Val::Local(_, over) = over else { continue };
+                if up == "below" && found.contains(&over) {
+                    found.insert(id.clone());
+                }
+                if up == "above"
+                    && found.contains(id)
+                    && organizations().any(|((_, other), _)| *other == over)
+                {
+                    found.insert(over);
+                }
+            }
+        }
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+/// Whether some words begin with what is asked for.
+fn worded(words: &[String], asked: &str) -> bool {
+    let asked = normalise::string(asked);
+    words.iter().any(|words| {
+        let words = normalise::string(words);
+        let begins = |at: usize| at == 0 || !words[..at].chars().next_back().unwrap().is_alphanumeric();
+        (0..words.len())
+            .filter(|at| words.is_char_boundary(*at))
+            .any(|at| begins(at) && words[at..].starts_with(&asked))
+    })
+}
+
+/// Whether a code belongs to one of the value sets of [`World`]'s library.
+fn is_in(value_set: &str, system: Option<&str>, code: &str) -> bool {
+    match value_set {
+        "http://v.example/small" => system == Some("http://a.example") && ["x1", "z3"].contains(&code),
+        "http://v.example/all-b" => system == Some("http://b.example") && ["x1", "y2", "z3"].contains(&code),
+        _ => {
+            system == Some("http://hl7.org/fhir/administrative-gender")
+                && ["male", "female", "other"].contains(&code)
+        }
+    }
+}
+
+/// Of `http://a.example`: from the widest code to the narrowest.
+const NARROWER: [&str; 3] = ["x1", "y2", "z3"];
+
+fn subsumed(modifier: &str, system: Option<&str>, code: &str, asked: &str) -> bool {
+    let place = |code: &str| NARROWER.iter().position(|known| *known == code.to_lowercase()).unwrap();
+    let asked = place(asked.strip_prefix("http://a.example|").unwrap());
+    let own = place(code);
+    system == Some("http://a.example") && if modifier == "above" { own <= asked } else { own >= asked }
 }
 
 fn matches(value: &Val, kind: &str, modifier: Option<&str>, asked: &str) -> bool {
+    let starts = |code: &str| normalise::string(code).starts_with(&normalise::string(asked));
+    match (value, modifier) {
+        (Val::Token(_, _, words), Some("text")) => worded(words, asked),
+        (Val::Words(words), Some("text")) => worded(std::slice::from_ref(words), asked),
+        (_, Some("text")) | (Val::Words(_), _) => false,
+        (Val::Typed(types, value), Some("of-type")) => types.iter().any(|(system, code)| {
+            let own = [system.as_deref().unwrap_or(""), code.as_deref().unwrap_or(""), value].join("|");
+            own.to_lowercase() == asked.to_lowercase()
+        }),
+        (Val::Typed(..), _) | (_, Some("of-type")) => false,
+        (Val::Token(_, code, _), Some("code-text")) => code.as_deref().is_some_and(starts),
+        (Val::Code(_, code), Some("code-text")) => starts(code),
+        (Val::Token(system, Some(code), _), Some("in" | "not-in")) => is_in(asked, system.as_deref(), code),
+        (Val::Code(system, code), Some("in" | "not-in")) => is_in(asked, Some(system), code),
+        (Val::Token(system, Some(code), _), Some(up @ ("above" | "below"))) => {
+            subsumed(up, system.as_deref(), code, asked)
+        }
+        (Val::Token(..), Some("in" | "not-in" | "above" | "below")) => false,
+        (Val::Url(url), Some("below")) => {
+            url == asked || url.starts_with(&format!("{}/", asked.trim_end_matches('/')))
+        }
+        (Val::Url(url), Some("above")) => {
+            url == asked || asked.starts_with(&format!("{}/", url.trim_end_matches('/')))
+        }
+        (value, modifier) => plainly(value, kind, modifier, asked),
+    }
+}
+
+fn plainly(value: &Val, kind: &str, modifier: Option<&str>, asked: &str) -> bool {
     match value {
         Val::Text(text) => match modifier {
             Some("exact") => text == asked,
             Some("contains") => normalise::string(text).contains(&normalise::string(asked)),
             _ => normalise::string(text).starts_with(&normalise::string(asked)),
         },
-        Val::Token(system, code) => token(system.as_deref(), code.as_deref(), asked),
+        Val::Token(system, code, _) => token(system.as_deref(), code.as_deref(), asked),
+        Val::Code(system, code) => token(None, Some(code), asked) || token(Some(system), Some(code), asked),
+        Val::Words(_) | Val::Typed(..) => false,
         Val::Logical(system, code) => {
             modifier == Some("identifier") && token(system.as_deref(), Some(code), asked)
         }
@@ -270,20 +520,31 @@ fn matches(value: &Val, kind: &str, modifier: Option<&str>, asked: &str) -> bool
         }
         Val::Number(number) => {
             let (prefix, rest) = prefixed(asked);
-            numbered(prefix, *number, rest)
+            numbered(prefix, Amount::exactly(*number), rest, Decimal::ONE)
         }
-        Val::Quantity(number, system, code, unit) => {
+        Val::Quantity(amount, system, code, unit) => {
             assert_eq!(kind, "quantity");
             let (prefix, rest) = prefixed(asked);
             let mut parts = rest.split('|');
             let number_asked = parts.next().unwrap();
-            let fits = match (parts.next(), parts.next()) {
-                (None, _) => true,
-                (Some(""), Some(any)) => code.as_deref() == Some(any) || unit.as_deref() == Some(any),
-                (Some(own), Some(of)) => system.as_deref() == Some(own) && code.as_deref() == Some(of),
+            let same = Some(Decimal::ONE);
+            let times = match (parts.next(), parts.next()) {
+                (None, _) => same,
+                (Some(""), Some(any)) => {
+                    same.filter(|_| code.as_deref() == Some(any) || unit.as_deref() == Some(any))
+                }
+                (Some(own), Some(of)) if system.as_deref() == Some(own) => {
+                    let grams = |unit: &str| match unit {
+                        "g" => Decimal::ONE,
+                        "mg" => Decimal::new(1, 3),
+                        _ => Decimal::from(1_000_000),
+                    };
+                    code.as_deref().map(|code| grams(of) / grams(code))
+                }
+                (Some(_), Some(_)) => None,
                 (Some(_), None) => panic!("no such question is asked"),
             };
-            fits && numbered(prefix, *number, number_asked)
+            times.is_some_and(|times| numbered(prefix, *amount, number_asked, times))
         }
     }
 }
@@ -326,19 +587,23 @@ fn dated(prefix: &str, (low, high): (i64, i64), (from, to): (i64, i64)) -> bool 
     }
 }
 
-fn numbered(prefix: &str, number: Decimal, asked: &str) -> bool {
+/// `times` is what the number asked for must be multiplied with, to be of the same unit.
+fn numbered(prefix: &str, own: Amount, asked: &str, times: Decimal) -> bool {
     let written = number::written(asked).unwrap();
+    let wide = if prefix == "ap" { number::approximate(written) } else { written };
+    let (low, high, value) = (wide.low * times, wide.high * times, written.value * times);
+    let inside = own.low.is_some_and(|own| low <= own)
+        && own.high.is_some_and(|end| end < high || (end == high && own.high_is_open));
     match prefix {
-        "eq" => written.low <= number && number < written.high,
-        "ne" => !(written.low <= number && number < written.high),
-        "gt" | "sa" => number > written.value,
-        "lt" | "eb" => number < written.value,
-        "ge" => number >= written.value,
-        "le" => number <= written.value,
-        "ap" => {
-            let near = number::approximate(written);
-            near.low <= number && number <= near.high
-        }
+        "eq" => inside,
+        "ne" => !inside,
+        "gt" => own.reaches_above(value, false),
+        "ge" => own.reaches_above(value, true),
+        "lt" => own.reaches_below(value, false),
+        "le" => own.reaches_below(value, true),
+        "sa" => !own.reaches_below(value, true),
+        "eb" => !own.reaches_above(value, true),
+        "ap" => own.reaches_above(low, true) && own.reaches_below(high, true),
         other => panic!("unknown prefix {other}"),
     }
 }
@@ -347,14 +612,18 @@ fn numbered(prefix: &str, number: Decimal, asked: &str) -> bool {
 #[derive(PartialEq, PartialOrd)]
 enum Order {
     Moment(i64),
-    Number(Decimal),
+    /// The number, and whether it is left out.
+    Number(Decimal, bool),
     Text(String),
 }
 
 fn order(stored: &Stored, parameter: &str, descending: bool) -> Option<Order> {
     let all = values(stored, parameter).into_iter().filter_map(|value| match value {
         Val::Span(low, _) => Some(Order::Moment(low)),
-        Val::Number(number) | Val::Quantity(number, ..) => Some(Order::Number(number)),
+        Val::Number(number) => Some(Order::Number(number, false)),
+        Val::Quantity(amount, ..) => {
+            Some(Order::Number(amount.low.unwrap_or(Decimal::MIN), amount.low_is_open))
+        }
         Val::Text(text) => Some(Order::Text(normalise::string(&text))),
         _ => None,
     });
@@ -386,7 +655,7 @@ pub(super) fn local_references(stored: &Stored) -> Vec<(String, String, String)>
     let kind = stored.resource.resource_type().unwrap();
     let mut found = Vec::new();
     for (parameter, of) in super::generate::parameters(kind) {
-        if super::generate::TYPES.contains(&of.as_str()) {
+        if super::generate::TYPES.contains(&of.as_str()) && !of.contains('$') {
             for value in values(stored, &parameter) {
                 if let Val::Local(target, id) = value {
                     found.push((parameter.clone(), target, id));

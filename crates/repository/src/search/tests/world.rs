@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use fhir::json::Value;
 use fhir::search::query::{self, Query};
 use fhir::search::{Registry, patient_compartment};
+use fhir::terminology::{CodeSystem, ConceptMap, Library, Loaded, ValueSet, core};
 use storage::clock::SeededRandom;
 use storage::engine::{Batch, Engine, KeyRange, MemoryEngine, Space};
 use storage::fault::FaultDisk;
@@ -50,6 +51,48 @@ pub(super) fn ring() -> Arc<KeyRing> {
         let disk = Arc::new(FaultDisk::new(7));
         Arc::new(KeyRing::create(disk, Path::new("/keys"), root, random).unwrap())
     }))
+}
+
+/// Two code systems, one with a hierarchy, and value sets of them; behind them those of the standard.
+struct Shelf(Loaded);
+
+fn library() -> Arc<dyn Library> {
+    static SHELF: OnceLock<Arc<Shelf>> = OnceLock::new();
+    let shelf = SHELF.get_or_init(|| {
+        let mut loaded = Loaded::new();
+        for text in [
+            r#"{"resourceType":"CodeSystem","url":"http://a.example","status":"active","content":"complete","caseSensitive":true,
+                "concept":[{"code":"x1","concept":[{"code":"y2","concept":[{"code":"z3"}]}]}]}"#,
+            r#"{"resourceType":"CodeSystem","url":"http://b.example","status":"active","content":"complete","caseSensitive":true,
+                "concept":[{"code":"x1"},{"code":"y2"},{"code":"z3"}]}"#,
+            r#"{"resourceType":"ValueSet","url":"http://v.example/small","status":"active","compose":{"include":[
+                {"system":"http://a.example","concept":[{"code":"x1"},{"code":"z3"}]}]}}"#,
+            r#"{"resourceType":"ValueSet","url":"http://v.example/all-b","status":"active","compose":{"include":[
+                {"system":"http://b.example"}]}}"#,
+        ] {
+            loaded.add(&fhir::json::parse(text.as_bytes(), &fhir::json::Limits::default()).unwrap()).unwrap();
+        }
+        Arc::new(Shelf(loaded))
+    });
+    Arc::clone(shelf) as Arc<dyn Library>
+}
+
+impl Library for Shelf {
+    fn code_system(&self, url: &str, version: Option<&str>) -> Option<Arc<CodeSystem>> {
+        self.0.code_system(url, version).or_else(|| core().code_system(url, version))
+    }
+
+    fn value_set(&self, url: &str, version: Option<&str>) -> Option<Arc<ValueSet>> {
+        self.0.value_set(url, version).or_else(|| core().value_set(url, version))
+    }
+
+    fn concept_map(&self, _: &str, _: Option<&str>) -> Option<Arc<ConceptMap>> {
+        None
+    }
+
+    fn concept_maps(&self) -> Vec<Arc<ConceptMap>> {
+        Vec::new()
+    }
 }
 
 impl World {
@@ -189,8 +232,7 @@ impl World {
         let snapshot = self.engine.snapshot();
         let ids = |type_code: u16, id: &str| Ok(self.ids.get(&(type_code, id.to_owned())).copied());
         let bodies = |type_code: u16, number: u64| {
-            let mut all = self.stored.iter();
-            let found = all.find(|((kind, _), stored)| {
+            let found = self.stored.iter().find(|((kind, _), stored)| {
                 layout::type_code(kind) == Some(type_code) && stored.number == number
             });
             Ok(found.map(|(_, stored)| stored.resource.clone()))
@@ -204,6 +246,7 @@ impl World {
             dictionaries: &self.dictionaries,
             ids: &ids,
             bodies: &bodies,
+            terminology: &|| Ok(library()),
             bounds,
             limits: &self.limits,
             now_ms: NOW_MS,

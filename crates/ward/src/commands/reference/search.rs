@@ -77,11 +77,18 @@ const GENERAL: &str = "
 |---|---|---|
 | all | `:missing` | |
 | string | `:exact`, `:contains` | |
-| token | `:not` | |
-| reference | `:Type`, `:identifier`; chains `subject.name`, `subject:Patient.name`; `_has` | |
+| token | `:not`, `:text`, `:code-text`, `:in`, `:not-in`, `:above`, `:below`, `:of-type` | |
+| reference | `:Type`, `:identifier`, `:text`, `:above`, `:below`; chains `subject.name`, `subject:Patient.name`; `_has` | |
+| uri | `:above`, `:below` | |
 | date, number, quantity | | `eq` `ne` `gt` `lt` `ge` `le` `sa` `eb` `ap` |
+| composite | `:missing` alone; parts stand in order, with `$` between them | those of each part |
 
-`:text`, `:in`, `:not-in`, `:above`, `:below` and `:of-type` are refused by name.
+`:text` finds what has a word that begins so beside a code, an identifier's type or a reference. `:code-text` (from R5) finds codes
+that begin so. `:in` and `:not-in` take the address of a value set or `ValueSet/id`; like `:above` and `:below` of a token they ask the code systems and
+value sets that are loaded, and are refused where one is missing. `:above` and `:below` of a URI go by its path, of a reference by `partof`, `part-of` or `parent`.
+
+A token with a system finds plain codes whose required binding tells that system. A quantity with a UCUM unit is found in every unit that
+it can be converted to. `,`, `|`, `$` and `\\` stand for themselves behind a `\\`.
 
 Beside criteria: `_include`, `_revinclude` (both with `:iterate`), `_sort`, `_count`, `_total`, `_summary`, `_elements`,
 `__explain=true`.
