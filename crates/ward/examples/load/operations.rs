@@ -51,6 +51,20 @@ pub(crate) async fn prepare(target: &Target, truth: &Truth) -> Result<(), Failur
     }
 }
 
+/// The search parameters of a type that the server's capability statement lists.
+///
+/// # Errors
+/// When the server does not tell.
+pub(crate) async fn search_parameters(target: &Target, kind: &str) -> Result<Vec<String>, Failure> {
+    let answer = target.connect().await?.call(&target.get("metadata")).await?;
+    let statement: Value = serde_json::from_slice(&answer.body)?;
+    let resources = statement["rest"][0]["resource"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let found = resources.iter().find(|one| one["type"] == *kind);
+    let parameters =
+        found.and_then(|one| one["searchParam"].as_array()).map(Vec::as_slice).unwrap_or_default();
+    Ok(parameters.iter().filter_map(|one| one["name"].as_str().map(str::to_owned)).collect())
+}
+
 /// The rows, in order; each over what was imported.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use crate::drive::{Ask, Draw};
 use crate::http::Target;
 use crate::truth::Truth;
 
-pub(crate) use kinds::{ASSESSMENTS, probability};
+pub(crate) use kinds::{ASSESSMENTS, COMPOSITE, probability};
 
 /// A page's entries, where nothing else is said.
 const PAGE: usize = 50;

@@ -12,6 +12,7 @@ use crate::drive::{self, Ask};
 use crate::http::Target;
 use crate::input::Input;
 use crate::machine::{disk_bytes, resident_mb, round};
+use crate::queries::COMPOSITE;
 use crate::truth::Truth;
 use crate::{Failure, floor, import, messages, operations, queries};
 
@@ -94,7 +95,9 @@ async fn with_import(
     }
     if arguments.wants("search") {
         operations::prepare(target, &truth).await?;
-        for query in queries::all(target, &truth) {
+        let told = operations::search_parameters(target, "Observation").await?;
+        let answered = |name: &str| !name.ends_with("composite") || told.iter().any(|one| one == COMPOSITE);
+        for query in queries::all(target, &truth).into_iter().filter(|query| answered(query.name)) {
             say(query.name);
             let row = drive::timed(target, arguments.pid, SEARCH_CONNECTIONS, arguments.seconds, query.draw)
                 .await?;

@@ -67,13 +67,16 @@ fn quantities(truth: &Truth) -> Vec<Case> {
     cases.take(20).collect()
 }
 
+/// The composite parameter that is asked for, where the capability statement lists it.
+pub(crate) const COMPOSITE: &str = "code-value-quantity";
+
 fn composites(truth: &Truth) -> Vec<Case> {
     let mut most: Vec<_> = truth.quantities.iter().collect();
     most.sort_by_key(|(_, values)| std::cmp::Reverse(values.len()));
     let cases = most.into_iter().filter_map(|((code, unit), values)| {
         let limit = between(values)?;
         let value = format!("{code}$gt{limit}|http://unitsofmeasure.org|{unit}");
-        let path = format!("Observation?code-value-quantity={}&_count={PAGE}", encode(&value));
+        let path = format!("Observation?{COMPOSITE}={}&_count={PAGE}", encode(&value));
         Some(page(path, above(values, limit), PAGE))
     });
     cases.take(10).collect()
