@@ -21,6 +21,9 @@ const CONNECTIONS: usize = 16;
 /// Pages from the first one to the one that is asked for.
 const DEEP_PAGES: usize = 20;
 
+/// Requests to draw from, each with what its answer must hold.
+type Asks = Vec<(Vec<u8>, Expect)>;
+
 /// Makes what no input holds: assessments for searches by a number, in one batch.
 ///
 /// # Errors
@@ -75,7 +78,7 @@ pub(crate) async fn run(
     truth: &Truth,
 ) -> Result<Vec<(String, Value)>, Failure> {
     let mut rows = Vec::new();
-    let mut asks: Vec<(&str, Vec<(Vec<u8>, Expect)>)> = vec![
+    let mut asks: Vec<(&str, Asks)> = vec![
         ("vread", versions(target, truth)),
         ("search deep page", deep_pages(target, truth).await?),
         ("$everything", everything(target, truth)),
@@ -94,7 +97,7 @@ pub(crate) async fn run(
     Ok(rows)
 }
 
-fn versions(target: &Target, truth: &Truth) -> Vec<(Vec<u8>, Expect)> {
+fn versions(target: &Target, truth: &Truth) -> Asks {
     let ids = truth.ids.iter().flat_map(|(kind, ids)| ids.iter().map(move |id| (kind, id)));
     ids.take(100_000)
         .map(|(kind, id)| {
@@ -104,7 +107,7 @@ fn versions(target: &Target, truth: &Truth) -> Vec<(Vec<u8>, Expect)> {
         .collect()
 }
 
-fn everything(target: &Target, truth: &Truth) -> Vec<(Vec<u8>, Expect)> {
+fn everything(target: &Target, truth: &Truth) -> Asks {
     let patients = truth.patients.keys().take(5_000);
     patients
         .map(|id| (target.get(&format!("Patient/{id}/$everything?_count=50")), Expect::Holds(id.clone())))
@@ -112,7 +115,7 @@ fn everything(target: &Target, truth: &Truth) -> Vec<(Vec<u8>, Expect)> {
 }
 
 /// Links to far pages of the most frequent codes, followed there once.
-async fn deep_pages(target: &Target, truth: &Truth) -> Result<Vec<(Vec<u8>, Expect)>, Failure> {
+async fn deep_pages(target: &Target, truth: &Truth) -> Result<Asks, Failure> {
     let mut connection = target.connect().await?;
     let mut far = Vec::new();
     for (code, _) in truth.frequent_codes(10) {

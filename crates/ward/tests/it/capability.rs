@@ -21,7 +21,7 @@ fn value(kind: Kind, parameter: Option<&Parameter>) -> String {
         Kind::Composite => {
             let parts =
                 parameter.map(|found| found.components.iter().map(|part| value(part.kind, None)).collect());
-            parts.unwrap_or_else(Vec::new).join("$")
+            parts.unwrap_or_default().join("$")
         }
         Kind::String | Kind::Token | Kind::Special => "a".to_owned(),
     }
