@@ -387,6 +387,8 @@ pub struct Limits {
     pub pairs_max: usize,
     /// How many values one criterion may list.
     pub values_max: usize,
+    /// How many values all criteria may have, those of a chain once for each type it branches to.
+    pub values_total_max: usize,
     /// The length of all names and values together.
     pub bytes_max: usize,
     /// How many references a chain or nested `_has` may follow.
@@ -404,6 +406,7 @@ impl Default for Limits {
         Self {
             pairs_max: 64,
             values_max: 10_000,
+            values_total_max: 50_000,
             bytes_max: 256 * 1024,
             chain_steps_max: 8,
             tests_max: 1024,

@@ -23,6 +23,8 @@ const CHAIN_SEEN_MAX: usize = 100_000;
 const MEMBER_STEPS: u64 = 2;
 /// What a point read of a posting costs.
 const POSTING_STEPS: u64 = 6;
+/// Comparisons that cost as much as a row of a scan.
+const TESTS_IN_A_STEP: u64 = 64;
 /// What opening a scan costs.
 pub(crate) const SCAN_STEPS: u64 = 16;
 
@@ -135,6 +137,7 @@ impl Probe {
 impl Clause {
     /// Whether the clause holds for the candidate.
     pub(crate) fn holds(&self, search: &Search<'_>, probe: &mut Probe) -> Result<bool, SearchError> {
+        search.spend(self.tests() / TESTS_IN_A_STEP)?;
         match self {
             Self::Nothing => Ok(false),
             Self::Terms { space, parameter, prefixes } => {
@@ -209,6 +212,18 @@ impl Clause {
             Self::Words(words) => words.holds(search, probe.type_code, probe.number),
             Self::Body(test) => test.holds(search, probe),
         }
+    }
+
+    /// How many values a candidate's own are compared with, one by one.
+    fn tests(&self) -> u64 {
+        let count = match self {
+            Self::Dates { tests, .. } => tests.len(),
+            Self::Numbers { tests, .. } => tests.len(),
+            Self::Quantities { tests, .. } => tests.iter().map(|test| test.units.len()).sum(),
+            Self::Composite(composite) => composite.values.len(),
+            _ => 0,
+        };
+        count as u64
     }
 
     fn found<'c>(

@@ -20,6 +20,9 @@ use super::range::{DateTest, NumberTest};
 use super::{Rule, Search, SearchError, terms};
 use crate::layout;
 
+/// Terms that a candidate is asked for one by one; of more, all resources are gathered first.
+const ASKED_MAX: usize = 512;
+
 impl Search<'_> {
     /// The clauses that all must hold: the criteria, then the caller's bounds.
     pub(crate) fn compile(&self, type_code: u16, criteria: &[Criterion]) -> Result<Vec<Clause>, SearchError> {
@@ -205,6 +208,9 @@ impl Search<'_> {
     fn terms(&self, parameter: u16, mut prefixes: Vec<Vec<u8>>) -> Clause {
         prefixes.sort_unstable();
         prefixes.dedup();
+        if prefixes.len() > ASKED_MAX {
+            return Clause::Under { prefixes, found: OnceCell::new() };
+        }
         Clause::Terms { space: layout::POSTING, parameter, prefixes }
     }
 

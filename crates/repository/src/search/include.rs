@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use fhir::search::query::Include;
 use fhir::search::{Kind, Parameter};
 
-use super::clause::{Clause, Probe, reference_prefix};
+use super::clause::{Clause, Probe, SCAN_STEPS, reference_prefix};
 use super::run::Found;
 use super::stream::Stream;
 use super::{Search, SearchError};
@@ -35,6 +35,7 @@ struct Step<'q> {
 struct Work<'w, 'a> {
     search: &'w Search<'a>,
     bounds: std::collections::HashMap<u16, Vec<Clause>>,
+    members: std::collections::HashMap<u16, u64>,
     seen: HashSet<Found>,
     added: Vec<Found>,
     cut: bool,
@@ -55,6 +56,7 @@ impl Search<'_> {
         let mut work = Work {
             search: self,
             bounds: std::collections::HashMap::new(),
+            members: std::collections::HashMap::new(),
             seen: matches.iter().copied().collect(),
             added: Vec::new(),
             cut: false,
@@ -113,9 +115,31 @@ impl Work<'_, '_> {
     }
 
     fn backward(&mut self, found: Found, step: &Step<'_>) -> Result<(), SearchError> {
-        let Some(source) = step.source else {
-            return Err(SearchError::Unsupported { what: "`_revinclude=*` without a type".to_owned() });
-        };
+        match step.source {
+            Some(source) => self.backward_from(found, step, source),
+            None => {
+                for source in layout::type_codes() {
+                    if self.members_of(source)? > 0 && !self.cut {
+                        self.backward_from(found, step, source)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// How many resources of a type there are; asked once.
+    fn members_of(&mut self, type_code: u16) -> Result<u64, SearchError> {
+        if let Some(count) = self.members.get(&type_code) {
+            return Ok(*count);
+        }
+        self.search.spend(2)?;
+        let count = self.search.members(type_code)?;
+        self.members.insert(type_code, count);
+        Ok(count)
+    }
+
+    fn backward_from(&mut self, found: Found, step: &Step<'_>, source: u16) -> Result<(), SearchError> {
         if step.target.is_some_and(|target| target != found.type_code) {
             return Ok(());
         }
@@ -129,6 +153,7 @@ impl Work<'_, '_> {
         let search = self.search;
         for parameter in search.registry.parameters(name).iter().filter(|parameter| fits(parameter)) {
             let prefix = reference_prefix(self.search, source, parameter.id, found.number);
+            self.search.spend(SCAN_STEPS)?;
             let mut sources = Stream::Term(self.search.term_scan(layout::POSTING, &prefix, 0));
             while let Some(number) = sources.next(self.search)? {
                 self.add(Found { type_code: source, number })?;

@@ -25,8 +25,8 @@ const VERSION: u8 = 2;
 /// Pages back that a token leads to.
 const BEGINNINGS_MAX: usize = 16;
 
-/// The longest token that is looked at.
-const TOKEN_BYTES_MAX: usize = 64 * 1024;
+/// The longest token: one that still fits a URL (64 kB at most) with the rest of it.
+const TOKEN_BYTES_MAX: usize = 60_000;
 
 /// Parameters of a search, as they were given.
 pub(crate) type Pairs = Vec<(String, String)>;
@@ -67,6 +67,12 @@ impl Beginnings {
             return None;
         }
         Some(Self { places: before.to_vec(), forgotten: self.forgotten })
+    }
+
+    /// The same page, without the way back.
+    fn forgetful(&self) -> Self {
+        let last = self.places.last().cloned();
+        Self { forgotten: self.forgotten || self.places.len() > 1, places: last.into_iter().collect() }
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -173,8 +179,21 @@ impl<'a> Tokens<'a> {
         pairs: &[(String, String)],
         beginnings: &Beginnings,
     ) -> Result<String, SearchError> {
-        let sealed = self.sealer.seal(self.tenant, &self.bound_to, &write(pairs, beginnings))?;
-        Ok(URL_SAFE_NO_PAD.encode(sealed))
+        let token = |beginnings: &Beginnings| -> Result<String, SearchError> {
+            let sealed = self.sealer.seal(self.tenant, &self.bound_to, &write(pairs, beginnings))?;
+            Ok(URL_SAFE_NO_PAD.encode(sealed))
+        };
+        let mut sealed = token(beginnings)?;
+        if sealed.len() > TOKEN_BYTES_MAX {
+            sealed = token(&beginnings.forgetful())?;
+        }
+        if sealed.len() > TOKEN_BYTES_MAX {
+            return Err(SearchError::TooCostly {
+                what: "its parameters are too long for a link to the next page",
+                hint: "list fewer values, or ask for a `_count` that all matches fit into",
+            });
+        }
+        Ok(sealed)
     }
 
     pub(crate) fn open(&self, token: &str) -> Result<(Pairs, Beginnings), SearchError> {

@@ -1,23 +1,32 @@
 //! The order of matches: keys from member records, compared; resources without a value stand last; ties are broken by
-//! the resource number.
+//! the resource number. Tokens are ordered by their codes, references and URIs as they are written; where the member record
+//! does not tell (identifiers, references, URIs, ids) the resources themselves are read, which bounds how many matches can be sorted.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use fhir::search::Kind;
+use fhir::json::Value;
 use fhir::search::query::SortKey;
+use fhir::search::{Kind, Parameter, ReferenceTerm, Registry, Term};
 
 use super::clause::{Clause, Probe};
+use super::codes::{NumberCode, fold};
 use super::dictionary::Dictionary;
 use super::header::Header;
+use super::labels::{CONCEPTS, parts};
 use super::{Search, SearchError};
+
+/// What reading a resource's content costs, in rows of a scan.
+const BODY_STEPS: u64 = 100;
 
 /// One key of the order, ready to be read from member records.
 pub(crate) struct Key {
     pub(crate) parameter: u16,
     pub(crate) kind: Kind,
     pub(crate) descending: bool,
+    /// Of texts, or of the labels of tokens.
     dictionary: Option<Arc<Dictionary>>,
+    definition: Arc<Parameter>,
 }
 
 /// A resource's value under one key.
@@ -39,26 +48,61 @@ pub(crate) struct Place {
 }
 
 impl Key {
-    /// The value that places a resource: the least of its values going up, the greatest going down.
-    fn value(&self, header: Header<'_>) -> SortValue {
-        let code = |codes: &mut dyn Iterator<Item = u128>| {
-            if self.descending { codes.max() } else { codes.min() }
-                .map_or(SortValue::Missing, SortValue::Code)
-        };
-        match self.kind {
-            Kind::Date => code(&mut header.dates(self.parameter).map(|(low, _)| u128::from(low))),
-            Kind::Number | Kind::Quantity => code(
-                &mut header
-                    .numbers(self.parameter)
-                    .map(|(low, _)| low.iter().fold(0, |code, byte| (code << 8) | u128::from(*byte))),
-            ),
-            _ => {
-                let Some(dictionary) = &self.dictionary else { return SortValue::Missing };
-                let texts = header.texts(self.parameter).filter_map(|term| dictionary.normal(term));
-                let text = if self.descending { texts.max() } else { texts.min() };
-                text.map_or(SortValue::Missing, SortValue::Text)
+    /// The value that places a resource: the least of its values going up, the greatest going down. `None` where the member
+    /// record does not tell: identifiers, references and URIs have no place in it.
+    fn value(&self, header: Header<'_>) -> Option<SortValue> {
+        match (self.kind, &self.dictionary) {
+            (Kind::Date, _) => {
+                Some(self.code(&mut header.dates(self.parameter).map(|(low, _)| u128::from(low))))
             }
+            (Kind::Number | Kind::Quantity, _) => {
+                let code =
+                    |bytes: NumberCode| bytes.iter().fold(0, |code, byte| (code << 8) | u128::from(*byte));
+                Some(self.code(&mut header.numbers(self.parameter).map(|(low, _)| code(low))))
+            }
+            (Kind::String, Some(dictionary)) => {
+                Some(self.text(&mut header.texts(self.parameter).filter_map(|term| dictionary.normal(term))))
+            }
+            (Kind::Token, Some(dictionary)) => {
+                let code = |label| dictionary.text(label, |_, raw| Some(fold(parts(raw)?.code).into_owned()));
+                let codes = header.labels(self.parameter).filter_map(|label| code(label)?);
+                let value = self.text(&mut codes.filter(|code| !code.is_empty()));
+                (value != SortValue::Missing || self.is_missing(header)).then_some(value)
+            }
+            _ => self.is_missing(header).then_some(SortValue::Missing),
         }
+    }
+
+    /// Whether a resource is certain to have no value. Ids stand in no record.
+    fn is_missing(&self, header: Header<'_>) -> bool {
+        self.definition.code != "_id" && !header.has(self.parameter)
+    }
+
+    /// The same from the resource itself.
+    fn value_of(&self, registry: &Registry, resource: &Value) -> SortValue {
+        let mut texts = Vec::new();
+        registry.extract_only(&self.definition, resource, &mut |term| {
+            texts.extend(match term {
+                Term::Token { code, .. } => code.map(|code| fold(&code).into_owned()),
+                Term::Uri(uri) => Some(uri.into()),
+                Term::Reference(ReferenceTerm::Local { resource_type, id, .. }) => {
+                    Some(format!("{resource_type}/{id}"))
+                }
+                Term::Reference(ReferenceTerm::Absolute(url) | ReferenceTerm::Canonical { url, .. }) => {
+                    Some(url.into())
+                }
+                _ => None,
+            });
+        });
+        self.text(&mut texts.into_iter())
+    }
+
+    fn code(&self, codes: &mut dyn Iterator<Item = u128>) -> SortValue {
+        if self.descending { codes.max() } else { codes.min() }.map_or(SortValue::Missing, SortValue::Code)
+    }
+
+    fn text(&self, texts: &mut dyn Iterator<Item = String>) -> SortValue {
+        if self.descending { texts.max() } else { texts.min() }.map_or(SortValue::Missing, SortValue::Text)
     }
 
     fn compare(&self, left: &SortValue, right: &SortValue) -> Ordering {
@@ -88,25 +132,45 @@ impl Search<'_> {
     /// Reads the keys of a query's order.
     pub(crate) fn sort_keys(&self, keys: &[SortKey]) -> Result<Vec<Key>, SearchError> {
         let ready = |key: &SortKey| {
-            let parameter = &key.parameter;
-            let dictionary = match parameter.kind {
-                Kind::Date | Kind::Number | Kind::Quantity => None,
-                Kind::String => Some(self.dictionaries.get(self.newest, self.tenant, parameter.id)?),
-                kind => {
-                    let what = format!("sorting by `{}`, which is of kind {}", parameter.code, kind.code());
+            let definition = Arc::clone(&key.parameter);
+            let dictionary = match definition.kind {
+                Kind::String => Some(definition.id),
+                Kind::Token => Some(CONCEPTS),
+                Kind::Composite | Kind::Special => {
+                    let what =
+                        format!("sorting by `{}`, which is {}", definition.code, definition.kind.code());
                     return Err(SearchError::Unsupported { what });
                 }
+                _ => None,
             };
-            Ok(Key { parameter: parameter.id, kind: parameter.kind, descending: key.descending, dictionary })
+            let dictionary =
+                dictionary.map(|id| self.dictionaries.get(self.newest, self.tenant, id)).transpose()?;
+            let (parameter, kind) = (definition.id, definition.kind);
+            Ok(Key { parameter, kind, descending: key.descending, dictionary, definition })
         };
         keys.iter().map(ready).collect()
     }
 
     /// Where a candidate stands.
     pub(crate) fn place(&self, keys: &[Key], probe: &mut Probe) -> Result<Place, SearchError> {
-        let number = probe.number;
+        let (type_code, number) = (probe.type_code, probe.number);
         let header = probe.header(self)?.ok_or(SearchError::Corrupt)?;
-        Ok(Place { values: keys.iter().map(|key| key.value(header)).collect(), number })
+        let mut values = Vec::with_capacity(keys.len());
+        let mut resource = None;
+        for key in keys {
+            values.push(match key.value(header) {
+                Some(value) => value,
+                None => {
+                    if resource.is_none() {
+                        self.spend(BODY_STEPS)?;
+                        resource = Some((self.bodies)(type_code, number)?);
+                    }
+                    let resource = resource.as_ref().and_then(Option::as_ref);
+                    resource.map_or(SortValue::Missing, |resource| key.value_of(self.registry, resource))
+                }
+            });
+        }
+        Ok(Place { values, number })
     }
 
     /// The first `need` places behind `after`, by looking at every match. Also how many matches there are.

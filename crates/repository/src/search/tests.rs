@@ -55,18 +55,34 @@ fn question(dice: &mut Dice) -> (String, Vec<Ask>, Vec<(String, String)>) {
 
 fn sort(dice: &mut Dice, kind: &str) -> Vec<&'static str> {
     let keys: &[&[&str]] = match kind {
-        "Patient" => &[&["birthdate"], &["-birthdate", "family"], &["name"], &["-given", "-_lastUpdated"]],
-        "Observation" => &[&["-date"], &["date"], &["value-quantity", "-date"], &["-date", "value-quantity"]],
-        "Encounter" => &[&["-date", "-_lastUpdated"], &["date"]],
-        "Condition" => &[&["onset-date"], &["-onset-date", "_lastUpdated"]],
+        "Patient" => &[
+            &["birthdate"],
+            &["-birthdate", "family"],
+            &["name"],
+            &["-given", "-_lastUpdated"],
+            &["gender", "-birthdate"],
+            &["-identifier"],
+            &["organization", "_id"],
+        ],
+        "Observation" => &[
+            &["-date"],
+            &["date"],
+            &["value-quantity", "-date"],
+            &["-date", "value-quantity"],
+            &["code"],
+            &["-status", "-combo-code"],
+            &["subject", "-date"],
+        ],
+        "Encounter" => &[&["-date", "-_lastUpdated"], &["date"], &["-class"], &["status", "-subject"]],
+        "Condition" => &[&["onset-date"], &["-onset-date", "_lastUpdated"], &["-code", "asserter"]],
         "RiskAssessment" => &[&["probability"], &["-probability"]],
-        "Questionnaire" => &[&["title"], &["-date", "-title"]],
-        "DocumentReference" => &[&["_lastUpdated"]],
+        "Questionnaire" => &[&["title"], &["-date", "-title"], &["url"], &["-url", "date"]],
+        "DocumentReference" => &[&["_lastUpdated"], &["relation"], &["-relation", "_tag"]],
         "MolecularSequence" => &[&["variant-start"], &["-variant-start", "_lastUpdated"]],
         _ => &[&["name"], &["-name"]],
     };
     if dice.chance(25) {
-        return vec![*dice_pick(dice, &["_lastUpdated", "-_lastUpdated"])];
+        return vec![*dice_pick(dice, &["_lastUpdated", "-_lastUpdated", "_id", "-_id"])];
     }
     dice_pick(dice, keys).to_vec()
 }
@@ -337,9 +353,101 @@ fn includes_go_on_where_asked_and_counts_come_alone() {
         &[("_revinclude", "Observation:subject"), ("_revinclude", "Encounter:*")],
         "pat [enc obs] Some(1)",
     );
+    check("Patient", &[("_revinclude", "*")], "pat [enc obs] Some(1)");
+    check("Patient", &[("_revinclude", "*"), ("_include", "*")], "pat [doc enc obs ward] Some(1)");
     check("Organization", &[("_summary", "count")], " [] Some(2)");
     check("Organization", &[("_count", "0")], " [] Some(2)");
     check("Organization", &[("_count", "1")], "top [] None");
+}
+
+#[test]
+fn pages_stay_whole_while_others_write() {
+    for seed in 500..500 + WORLDS {
+        let (mut world, mut dice) = world(seed);
+        let kind = dice.pick(&["Patient", "Observation", "Encounter", "Questionnaire"]).to_owned();
+        let keys = if dice.chance(70) { sort(&mut dice, &kind) } else { Vec::new() };
+        let mut pairs = vec![("_count".to_owned(), "2".to_owned())];
+        if !keys.is_empty() {
+            pairs.push(("_sort".to_owned(), keys.join(",")));
+        }
+        let mut steady: BTreeSet<u64> = of_type(&world, &kind).iter().map(|stored| stored.number).collect();
+        let bounds = Bounds::everything();
+        let mut page = world.run(&World::query(&kind, &pairs), &bounds).unwrap();
+        let mut seen = Vec::new();
+        loop {
+            seen.extend(page.matches.iter().map(|found| found.number));
+            let Some(token) = page.links.next.clone() else { break };
+            for _ in 0..3 {
+                let touched = if dice.chance(30) {
+                    let id = generate::id(&mut dice, &kind);
+                    world.delete(&kind, &id);
+                    id
+                } else {
+                    let other = resource(&mut dice);
+                    let id = other.get("id").unwrap().as_str().unwrap().to_owned();
+                    world.put(other, 1_588_672_800_000 + 500_000);
+                    id
+                };
+                if let Some(number) = world.ids.get(&(layout::type_code(&kind).unwrap(), touched)) {
+                    steady.remove(number);
+                }
+            }
+            page = world.page(&kind, &token, (TENANT, "caller"), &bounds).unwrap();
+        }
+        let found: Vec<u64> = seen.iter().copied().filter(|number| steady.contains(number)).collect();
+        let once: BTreeSet<u64> = found.iter().copied().collect();
+        assert_eq!((once.len(), once), (found.len(), steady), "seed {seed}: {kind}? {pairs:?}");
+    }
+}
+
+#[test]
+fn wide_questions_are_answered_or_refused_within_bounds() {
+    let (world, _) = world(4);
+    let ask = |kind: &str, name: &str, value: String| {
+        let pairs = [(name.to_owned(), value), ("_count".to_owned(), "1000".to_owned())];
+        let query = fhir::search::query::parse(
+            fhir::search::Registry::base(),
+            kind,
+            &pairs,
+            false,
+            &fhir::search::query::Limits::default(),
+        );
+        query.map(|query| world.run(&query, &Bounds::everything()))
+    };
+    let found = |kind: &str, name: &str, value: String| ask(kind, name, value).unwrap().unwrap().matches;
+    let many = |one: &dyn Fn(usize) -> String| (0..10_000).map(one).collect::<Vec<_>>().join(",");
+    let codes = |at: usize| if at == 9_000 { "x1".to_owned() } else { format!("q{at}") };
+    let expected = found("Observation", "code", "x1".into());
+    assert!(!expected.is_empty());
+    assert_eq!(found("Observation", "code", many(&codes)), expected);
+    assert_eq!(
+        found("Observation", "subject.gender", many(&|_| "male".into())),
+        found("Observation", "subject.gender", "male".into())
+    );
+    let years = found("Encounter", "date", many(&|at| format!("{:04}", at.max(1))));
+    assert!(years.len() <= of_type(&world, "Encounter").len());
+    for (kind, name, value) in [
+        ("Observation", "value-quantity", "gt7922816251426433759354395033"),
+        ("Observation", "value-quantity", "ap-7922816251426433759354395033||mg"),
+        ("Observation", "value-quantity", "lt0.0000000000000000000000000001|http://unitsofmeasure.org|mg"),
+        ("Observation", "date", "ap0001-01-01"),
+        ("Observation", "date", "le9999-12-31T23:59:60Z"),
+        ("Questionnaire", "url:below", "http://q.example/////"),
+    ] {
+        assert!(ask(kind, name, value.into()).unwrap().is_ok(), "{name}={value}");
+    }
+    for (kind, name, value) in [
+        ("Observation", "value-quantity", "1e400".to_owned()),
+        ("Observation", "value-quantity", "9".repeat(40)),
+        ("Observation", "date", "10000-01-01".to_owned()),
+        ("Observation", "date", "0000".to_owned()),
+        ("Observation", "code", many(&codes) + ",more"),
+        // Every type that a reference may point to is looked at with each value.
+        ("Provenance", "target:Observation.focus:Observation.performer._id", many(&|at| at.to_string())),
+    ] {
+        let refused = ask(kind, name, value).unwrap_err();
+        assert!(!refused[0].details.is_empty(), "{name}");
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub fn parse(
         return Err(vec![Issue::error(IssueType::TooCostly, text)]);
     }
     let query = Query { resource_type: resource_type.into(), ..Query::default() };
-    let mut reader = Reader { registry, query, limits, tests: 0, seen: Vec::new() };
+    let mut reader = Reader { registry, query, limits, tests: 0, values: 0, seen: Vec::new() };
     let mut issues = Vec::new();
     for (name, text) in pairs {
         match reader.pair(name, text) {
@@ -76,6 +76,8 @@ pub(super) struct Reader<'l> {
     pub(super) query: Query,
     pub(super) limits: &'l Limits,
     tests: usize,
+    /// Values read so far, in all branches of all chains.
+    values: usize,
     /// Names that may be given only once, and were.
     seen: Vec<&'static str>,
 }
@@ -267,6 +269,11 @@ impl Reader<'_> {
         let texts = split(text, ',');
         if texts.len() > self.limits.values_max {
             let text = format!("`{}`: {} values may be listed", shown(name), self.limits.values_max);
+            return Err(Problem { code: IssueType::TooCostly, text });
+        }
+        self.values += texts.len();
+        if self.values > self.limits.values_total_max {
+            let text = format!("`{}`: too many values, times the types they are looked for in", shown(name));
             return Err(Problem { code: IssueType::TooCostly, text });
         }
         let mut values = Vec::with_capacity(texts.len());

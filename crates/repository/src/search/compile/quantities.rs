@@ -69,7 +69,7 @@ impl Search<'_> {
             return Ok(units);
         }
         let known = self.dictionaries.get(self.newest, self.tenant, UNITS)?;
-        self.spend(known.count())?;
+        self.spend(4 * known.count())?;
         known.each(&mut |_, other, _| {
             if other != code
                 && unit_dimension(other) == dimension

@@ -33,6 +33,7 @@ impl Search<'_> {
         values: &[QueryValue],
     ) -> Result<Clause, SearchError> {
         let sought = strings(values);
+        self.spend_on_words(parameter, sought.len())?;
         self.fitting(type_code, parameter, &mut |normal, _| {
             Ok(sought.iter().any(|sought| begins_word(normal.words, sought)))
         })
@@ -46,6 +47,7 @@ impl Search<'_> {
         values: &[QueryValue],
     ) -> Result<Clause, SearchError> {
         let sought = strings(values);
+        self.spend_on_words(parameter, sought.len())?;
         self.fitting(type_code, parameter, &mut |normal, _| {
             Ok(!normal.code.is_empty()
                 && sought.iter().any(|sought| normal.code.starts_with(sought.as_str())))
@@ -154,6 +156,13 @@ impl Search<'_> {
                 system => is_in(system),
             })
         })
+    }
+
+    /// Counts the work of comparing each label with each text.
+    fn spend_on_words(&self, parameter: &Parameter, texts: usize) -> Result<(), SearchError> {
+        let place = if parameter.kind == Kind::Reference { DISPLAYS } else { CONCEPTS };
+        let labels = self.dictionaries.get(self.newest, self.tenant, place)?.count();
+        self.spend(labels.saturating_mul(texts as u64) / 16)
     }
 
     /// The clause for the labels that `fits` takes; it sees each label normalised and as written.

@@ -207,6 +207,7 @@ fn values(stored: &Stored, parameter: &str) -> Vec<Val> {
             found
         }
         ("Encounter", "class") => codings(value, "class"),
+        ("Encounter", "status") => plain_code(value, "status", "http://hl7.org/fhir/encounter-status"),
         ("Encounter", "date") => periods(value, "period"),
         ("Condition", "asserter") => references(value, "asserter"),
         ("Condition", "onset-date") => {
@@ -618,7 +619,13 @@ enum Order {
 }
 
 fn order(stored: &Stored, parameter: &str, descending: bool) -> Option<Order> {
+    if parameter == "_id" {
+        return stored.resource.get("id").and_then(Value::as_str).map(|id| Order::Text(id.to_owned()));
+    }
     let all = values(stored, parameter).into_iter().filter_map(|value| match value {
+        Val::Token(_, Some(code), _) | Val::Code(_, code) => Some(Order::Text(code.to_lowercase())),
+        Val::Local(kind, id) => Some(Order::Text(format!("{kind}/{id}"))),
+        Val::Url(url) => Some(Order::Text(url)),
         Val::Span(low, _) => Some(Order::Moment(low)),
         Val::Number(number) => Some(Order::Number(number, false)),
         Val::Quantity(amount, ..) => {
