@@ -6,6 +6,7 @@ mod document;
 mod erase;
 mod everything;
 mod history;
+mod import;
 mod lastn;
 mod meta;
 mod needs;
@@ -18,6 +19,7 @@ pub use bundle::BUNDLE_ENTRIES_MAX;
 pub use document::Document;
 pub use erase::Erased;
 pub use everything::{EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX, EverythingOptions};
+pub(crate) use import::{ImportDone, ImportLine};
 pub use notify::{Found, Told};
 
 use std::sync::Arc;

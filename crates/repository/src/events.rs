@@ -19,6 +19,12 @@ pub const METRICS: &[[&str; 4]] = &[
     ],
     ["jobs_waiting", "gauge", "", "Jobs that nobody works on yet."],
     ["jobs_finished_total", "counter", "kind, outcome", "Jobs that ended, `done` or `failed`."],
+    [
+        "import_lines_total",
+        "counter",
+        "outcome",
+        "Lines of imports: `created`, `updated`, `unchanged`, `refused`.",
+    ],
     ["export_resources_total", "counter", "", "Resources written to files of exports."],
 ];
 
@@ -37,6 +43,15 @@ pub(crate) fn jobs(waiting: usize) {
 pub(crate) fn job_done(kind: &str, well: bool) {
     let outcome = if well { "done" } else { "failed" };
     metrics::counter!("jobs_finished_total", "kind" => kind.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// A batch of an import is done.
+pub(crate) fn imported(created: u64, updated: u64, unchanged: u64, refused: u64) {
+    for (outcome, lines) in
+        [("created", created), ("updated", updated), ("unchanged", unchanged), ("refused", refused)]
+    {
+        metrics::counter!("import_lines_total", "outcome" => outcome).increment(lines);
+    }
 }
 
 /// So many resources were written to a file of an export.

@@ -34,7 +34,7 @@ pub use ticket::{FileWriter, Stop, Ticket};
 /// The kind of job records on the shelf.
 const RECORDS: &str = "job";
 /// The kind of job files on the shelf; keys are `job/number`.
-const FILES: &str = "job-file";
+pub(crate) const FILES: &str = "job-file";
 /// How often it is looked whether a job has expired.
 const CLEAN_EVERY: Duration = Duration::from_secs(60);
 
@@ -206,6 +206,16 @@ impl Jobs {
         self.shared.state.lock().runners.clear();
     }
 
+    /// Whether a job of this caller's would be taken now.
+    pub fn has_room(&self, caller: &Caller) -> bool {
+        self.has_room_in(&self.shared.state.lock(), caller)
+    }
+
+    fn has_room_in(&self, state: &State, caller: &Caller) -> bool {
+        let own = state.jobs.values().filter(|entry| entry.job.is_of(caller)).count();
+        state.queue.len() < self.shared.options.waiting_max && own < self.shared.options.of_one_actor_max
+    }
+
     /// Takes a job, durable on return, and gives its id. `request` is the URL that it was asked by, `spec` what its runner
     /// needs. Leaves an audit event that names the kind.
     ///
@@ -218,16 +228,34 @@ impl Jobs {
         request: &str,
         spec: impl FnOnce() -> Result<Value>,
     ) -> Result<String> {
+        self.begin_as(caller, (self.draw_id(), kind), request, spec)
+    }
+
+    /// A new id for a job.
+    pub(crate) fn draw_id(&self) -> String {
+        let mut id = [0; 16];
+        self.shared.inner.random.fill(&mut id);
+        crate::codec::uuid_text(&id)
+    }
+
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.shared.shelf
+    }
+
+    /// As [`Self::begin`], under an id that was drawn before.
+    pub(crate) fn begin_as(
+        &self,
+        caller: &Caller,
+        (id, kind): (String, &'static str),
+        request: &str,
+        spec: impl FnOnce() -> Result<Value>,
+    ) -> Result<String> {
         let shared = &self.shared;
         gate::recorded(&shared.inner, caller, (Interaction::Operation, None, kind), Ok(Reach::All), |_| {
             let spec = spec()?;
-            let mut id = [0; 16];
-            shared.inner.random.fill(&mut id);
-            let id = crate::codec::uuid_text(&id);
             let job = Job::new(&id, kind, caller.clone(), request, spec, shared.inner.clock.now_ms());
             let mut state = shared.state.lock();
-            let own = state.jobs.values().filter(|entry| entry.job.is_of(caller)).count();
-            if state.queue.len() >= shared.options.waiting_max || own >= shared.options.of_one_actor_max {
+            if !self.has_room_in(&state, caller) {
                 return Err(Error::new(
                     ErrorKind::Unavailable,
                     "too many jobs wait or are kept: remove finished ones with DELETE, or come again later",

@@ -14,12 +14,13 @@ use http_body_util::{BodyExt, Limited};
 use metrics_exporter_prometheus::PrometheusHandle;
 use protect::access::Purpose;
 use protect::token::TokenStore;
-use repository::{Access, Caller, Jobs, Store};
+use repository::{Access, Caller, Importer, Jobs, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::faults;
 use crate::jobs::Deferred;
 use crate::limits::RequestLimits;
+use crate::operations::import::Outside;
 use crate::outbound::Outbound;
 use crate::reply::Refusal;
 use crate::subscriptions::{SubscriptionLimits, Subscriptions};
@@ -175,6 +176,8 @@ impl Edge {
         let routes = crate::router::router(Arc::clone(self));
         let deferred = Deferred::new(self, routes, tokio::runtime::Handle::current());
         jobs.serve(Deferred::KIND, Arc::new(deferred));
+        let outside = Outside::new(self.outbound.clone(), tokio::runtime::Handle::current());
+        jobs.serve("import", Arc::new(Importer::new(Arc::new(outside))));
         jobs.start()
     }
 

@@ -38,6 +38,7 @@ faults! {
     QUERY_LONG = URI_TOO_LONG, TooLong, "The query or the form of a search is too long.";
     MEDIA = UNSUPPORTED_MEDIA_TYPE, NotSupported, "The body's `Content-Type` is not taken there.";
     NO_SOCKET = UNPROCESSABLE_ENTITY, NotSupported, "The Subscription's channel is not the one that the operation is for.";
+    JOBS = TOO_MANY_REQUESTS, Throttled, "Too many jobs wait, or too many of the caller's are kept.";
     BROKEN = INTERNAL_SERVER_ERROR, Exception, "A defect of Ward; the log says more.";
     BUSY = SERVICE_UNAVAILABLE, Throttled, "Too many requests are at work; `Retry-After` says when to come again.";
 }

@@ -19,7 +19,7 @@ use fhir::json::{self, Value};
 use fhir::json_object;
 use fhir::outcome::{Issue, IssueType, Outcome, Severity};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use repository::{FileRole, JobFile, JobState, JobStatus, Jobs};
+use repository::{Caller, FileRole, JobFile, JobState, JobStatus, Jobs};
 
 pub(crate) use deferred::{Deferred, defer};
 
@@ -45,6 +45,19 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
 /// 503 on a server without.
 pub(crate) fn of(edge: &Edge) -> Result<&Jobs, Refusal> {
     edge.jobs().ok_or_else(|| Refusal::new(faults::BUSY, "this server takes no jobs"))
+}
+
+/// The same for a new job of this caller's.
+///
+/// # Errors
+/// 429 while too many wait, or he has too many.
+pub(crate) fn room<'e>(edge: &'e Edge, caller: &Caller) -> Result<&'e Jobs, Refusal> {
+    let jobs = of(edge)?;
+    if jobs.has_room(caller) {
+        return Ok(jobs);
+    }
+    let text = "too many jobs wait, or too many of yours are kept: end finished ones with DELETE, or come again later";
+    Err(Refusal::new(faults::JOBS, text))
 }
 
 /// 202 with the place to look at.

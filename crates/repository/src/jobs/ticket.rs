@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fhir::json::Value;
 use parking_lot::Mutex;
-use storage::shelf::Writer;
+use storage::shelf::{Shelf, Writer};
 
 use super::{FILES, FileRole, Job, JobFile, Shared, file_key};
 use crate::error::{Error, ErrorKind};
@@ -53,6 +53,10 @@ impl<'s> Ticket<'s> {
 
     pub(crate) fn inner(&self) -> &'s Arc<Inner> {
         &self.shared.inner
+    }
+
+    pub(crate) fn shelf(&self) -> &'s Shelf {
+        &self.shared.shelf
     }
 
     /// Who asked, with the rights of then.

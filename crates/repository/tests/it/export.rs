@@ -18,17 +18,17 @@ use storage::shelf::Shelf;
 use crate::fixture::{caller, json, kind, memory_engine, observation, parts, patient};
 
 /// A store with a shelf, and its jobs.
-struct Works {
-    store: Store,
-    jobs: Jobs,
-    disk: FaultDisk,
+pub(crate) struct Works {
+    pub(crate) store: Store,
+    pub(crate) jobs: Jobs,
+    pub(crate) disk: FaultDisk,
 }
 
-fn works() -> Works {
+pub(crate) fn works() -> Works {
     works_with(JobOptions::default(), FaultDisk::new(1))
 }
 
-fn works_with(options: JobOptions, disk: FaultDisk) -> Works {
+pub(crate) fn works_with(options: JobOptions, disk: FaultDisk) -> Works {
     let (parts, _) = parts(&disk, memory_engine()).unwrap();
     let shelf =
         Shelf::open(Arc::new(disk.clone()), Path::new("/shelf"), &parts.ring, TenantId::DEFAULT).unwrap();
@@ -37,12 +37,12 @@ fn works_with(options: JobOptions, disk: FaultDisk) -> Works {
     Works { store, jobs, disk }
 }
 
-fn me() -> Caller {
+pub(crate) fn me() -> Caller {
     caller("system/*.cruds")
 }
 
 impl Works {
-    fn put(&self, value: Value) {
+    pub(crate) fn put(&self, value: Value) {
         let (kind, id) = (
             value.resource_type().unwrap().to_owned(),
             value.get("id").unwrap().as_str().unwrap().to_owned(),
@@ -50,7 +50,7 @@ impl Works {
         self.store.access(me()).update(&kind, &id, value, None).unwrap();
     }
 
-    fn clinic(self) -> Self {
+    pub(crate) fn clinic(self) -> Self {
         self.put(json(r#"{"resourceType":"Organization","id":"o","name":"Ward"}"#));
         for id in ["a", "b", "c"] {
             self.put(patient(id, id));
@@ -70,7 +70,7 @@ impl Works {
         self
     }
 
-    fn wait(&self, caller: &Caller, id: &str) -> JobStatus {
+    pub(crate) fn wait(&self, caller: &Caller, id: &str) -> JobStatus {
         let until = Instant::now() + Duration::from_secs(60);
         loop {
             let status = self.jobs.status(caller, id).unwrap();
@@ -83,7 +83,7 @@ impl Works {
     }
 
     /// Lines of a finished export by role and type.
-    fn lines(&self, caller: &Caller, id: &str) -> BTreeMap<(FileRole, String), Vec<Value>> {
+    pub(crate) fn lines(&self, caller: &Caller, id: &str) -> BTreeMap<(FileRole, String), Vec<Value>> {
         let status = self.wait(caller, id);
         assert_eq!(status.state, JobState::Done, "{:?}", status.failure);
         let mut lines: BTreeMap<_, Vec<Value>> = BTreeMap::new();
@@ -101,7 +101,11 @@ impl Works {
         lines
     }
 
-    fn export(&self, caller: &Caller, options: &ExportOptions) -> BTreeMap<(FileRole, String), Vec<Value>> {
+    pub(crate) fn export(
+        &self,
+        caller: &Caller,
+        options: &ExportOptions,
+    ) -> BTreeMap<(FileRole, String), Vec<Value>> {
         self.jobs.start().unwrap();
         let id = self.jobs.export(caller, options, "https://h/fhir/$export").unwrap();
         let lines = self.lines(caller, &id);

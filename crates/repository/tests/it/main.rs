@@ -20,6 +20,7 @@ mod everything;
 mod export;
 mod fixture;
 mod history;
+mod import;
 mod interactions;
 mod parameters;
 mod races;

@@ -77,8 +77,9 @@ async fn kick_off(edge: Arc<Edge>, request: Request) -> Result<Response, Refusal
     let url = format!("{}{path}", base.strip_suffix("/fhir").unwrap_or(&base));
     drop(body);
     let shared = Arc::clone(&edge);
-    let id =
-        edge.work(move || Ok(super::of(&shared)?.begin(&caller, Deferred::KIND, &url, || Ok(spec))?)).await?;
+    let id = edge
+        .work(move || Ok(super::room(&shared, &caller)?.begin(&caller, Deferred::KIND, &url, || Ok(spec))?))
+        .await?;
     Ok(super::accepted(&base, &id))
 }
 
@@ -103,6 +104,9 @@ impl Runner for Deferred {
         let Some(edge) = self.edge.upgrade() else { return Err(Stop::Interrupted) };
         let spec = ticket.spec();
         let method = text(&spec, "method").parse::<Method>().map_err(|_| unread())?;
+        if !ticket.files().is_empty() {
+            return Ok(()); // It was answered; only that was not written down.
+        }
         if !ticket.checkpoint().is_null() {
             return Err(Stop::Failed(Error::new(
                 ErrorKind::Unavailable,

@@ -95,7 +95,8 @@ async fn kick_off(
     let path = uri.path_and_query().map_or("", |path| path.as_str());
     let request = format!("{}{path}", base.strip_suffix("/fhir").unwrap_or(&base));
     let shared = Arc::clone(&edge);
-    let id = edge.work(move || Ok(jobs::of(&shared)?.export(&caller, &options, &request)?)).await?;
+    let id =
+        edge.work(move || Ok(jobs::room(&shared, &caller)?.export(&caller, &options, &request)?)).await?;
     Ok(jobs::accepted(&base, &id))
 }
 

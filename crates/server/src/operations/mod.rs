@@ -11,6 +11,7 @@ mod expand;
 mod export;
 mod get_ws_binding_token;
 mod graphql;
+pub(crate) mod import;
 mod lastn;
 mod lookup;
 mod meta;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
         .merge(get_ws_binding_token::routes())
         .merge(everything::routes())
         .merge(export::routes())
+        .merge(import::routes())
         .merge(graphql::routes())
         .merge(meta::routes())
 }

@@ -75,6 +75,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     row("export", bulk!("export"), &[], SYSTEM, READS),
     row("export", bulk!("patient-export"), &["Patient"], TYPE, READS),
     row("export", bulk!("group-export"), &["Group"], INSTANCE, READS),
+    row("import", "urn:ward:operation:import", &[], SYSTEM, WRITES),
     row("graphql", r4!("Resource-graphql"), &["Resource"], SYSTEM | INSTANCE, READS),
     row("meta", r4!("Resource-meta"), &["Resource"], INSTANCE, READS),
     row("meta-add", r4!("Resource-meta-add"), &["Resource"], INSTANCE, WRITES),

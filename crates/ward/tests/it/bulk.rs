@@ -197,3 +197,41 @@ fn a_finished_export_outlives_a_restart_and_one_at_work_is_done_after_it() {
     }
     server.stop();
 }
+
+#[test]
+fn what_one_server_exports_another_imports() {
+    let (_folder, mut server, mut client) = open();
+    fill(&mut client, 30);
+    let path = job(&client.call("GET", "/fhir/$export", &[ASYNC], &[]));
+    let manifest = json::parse(&over(&mut client, &path).body, &json::Limits::default()).unwrap();
+    let exported = lines(&mut client, &manifest, "output");
+    server.stop();
+
+    let (_folder, mut server, mut client) = open();
+    let body: String = exported.iter().map(|resource| format!("{resource}\n")).collect();
+    let kind = ("content-type", "application/fhir+ndjson");
+    let path =
+        job(&client.call("POST", "/fhir/$import", &[kind, ASYNC], format!("{body}broken\n").as_bytes()));
+    let done = json::parse(&over(&mut client, &path).body, &json::Limits::default()).unwrap();
+    let counts = done.get("extension").unwrap();
+    assert_eq!(counts.get("created").and_then(Value::as_i64), Some(60));
+    let errors = lines(&mut client, &done, "error");
+    assert_eq!(text_of(&errors), ["input 1, line 61"]);
+    let again = client.get("/fhir/Patient/p7").ok();
+    assert_eq!(text(&again, "meta.versionId"), "1");
+
+    let outside = br#"{"resourceType":"Parameters","parameter":[{"name":"input","part":[{"name":"url","valueUri":"https://unlisted.example/x"}]}]}"#;
+    let said = client.call("POST", "/fhir/$import", &[FHIR, ASYNC], outside).refused(400);
+    assert!(said.contains("outbound.hosts"), "{said}");
+    client.call("POST", "/fhir/$import", &[("content-type", "text/csv")], b"a,b").refused(415);
+    server.stop();
+}
+
+fn text_of(errors: &[Value]) -> Vec<&str> {
+    errors
+        .iter()
+        .map(|outcome| {
+            outcome.get("issue").unwrap().at(0).unwrap().get("diagnostics").unwrap().as_str().unwrap()
+        })
+        .collect()
+}
