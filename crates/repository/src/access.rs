@@ -12,6 +12,7 @@ mod meta;
 mod needs;
 mod notify;
 mod terminology;
+mod validate;
 mod write;
 
 pub use apply::{CHANGES_MAX, Job, Standing, WorkOut, apply_together};
@@ -21,6 +22,7 @@ pub use erase::Erased;
 pub use everything::{EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX, EverythingOptions};
 pub(crate) use import::{ImportDone, ImportLine};
 pub use notify::{Found, Told};
+pub use validate::{Validation, ValidationMode};
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;

@@ -58,7 +58,8 @@ mod view;
 
 pub use access::{
     Access, BUNDLE_ENTRIES_MAX, CHANGES_MAX, Document, EVERYTHING_COUNT_DEFAULT, EVERYTHING_COUNT_MAX,
-    Erased, EverythingOptions, Found as SubscriptionEvents, Standing, Told, WorkOut,
+    Erased, EverythingOptions, Found as SubscriptionEvents, Standing, Told, Validation, ValidationMode,
+    WorkOut,
 };
 pub use access::{Job, apply_together};
 pub use dangling::{Dangling, dangling};

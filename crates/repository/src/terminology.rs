@@ -1,7 +1,8 @@
 //! The terminology of a tenant: its stored CodeSystem, ValueSet and ConceptMap resources, and the code sets of R4 beneath.
+//! The profiles of a tenant, its stored StructureDefinitions, are kept in the same way.
 //!
 //! A catalogue says which addresses and versions there are and is brought up to date when it is asked for: the changes of
-//! the three types since the last time are read, nothing else. Resources are read for evaluation when an answer needs them,
+//! the four types since the last time are read, nothing else. Resources are read for evaluation when an answer needs them,
 //! and kept within [`LOADED_BYTES_MAX`]. One [`Library`] sees one state of the catalogue.
 //!
 //! A stored resource goes before one of R4 with the same address; of several versions the newest counts where none is named.
@@ -12,6 +13,7 @@ mod catalogue;
 use std::sync::Arc;
 
 use fhir::outcome::{Issue, IssueType};
+use fhir::profile::{Profiles, StructureDefinition};
 use fhir::terminology::{CodeSystem, ConceptMap, Library, TerminologyError, ValueSet, core as standard};
 use parking_lot::Mutex;
 
@@ -19,6 +21,7 @@ pub use cache::LOADED_BYTES_MAX;
 pub(crate) use cache::Loaded;
 pub(crate) use catalogue::Catalogues;
 
+use crate::codec::Malformed;
 use crate::core::Core;
 use crate::error::{Error, ErrorKind, Result};
 use crate::view::corrupt;
@@ -45,9 +48,21 @@ impl Core {
     /// # Errors
     /// [`ErrorKind::NotFound`] for an unknown tenant, [`ErrorKind::Unavailable`] if the index cannot be read.
     pub(crate) fn terminology(self: &Arc<Self>, tenant: u32) -> Result<Arc<dyn Library>> {
+        Ok(Arc::new(self.tenant_library(tenant)?))
+    }
+
+    /// The profiles and definitions of extensions of a tenant, with every commit up to now.
+    ///
+    /// # Errors
+    /// As [`Self::terminology`].
+    pub(crate) fn profiles(self: &Arc<Self>, tenant: u32) -> Result<Arc<dyn Profiles>> {
+        Ok(Arc::new(self.tenant_library(tenant)?))
+    }
+
+    fn tenant_library(self: &Arc<Self>, tenant: u32) -> Result<TenantLibrary> {
         let view = self.view(tenant)?;
         let catalogue = self.terminologies.catalogues.lock().newest(&view)?;
-        Ok(Arc::new(TenantLibrary { core: Arc::clone(self), tenant, catalogue }))
+        Ok(TenantLibrary { core: Arc::clone(self), tenant, catalogue })
     }
 }
 
@@ -75,12 +90,27 @@ impl TenantLibrary {
             Kind::CodeSystem => One::CodeSystem(Arc::new(CodeSystem::read(&value).map_err(corrupt)?)),
             Kind::ValueSet => One::ValueSet(Arc::new(ValueSet::read(&value).map_err(corrupt)?)),
             Kind::ConceptMap => One::ConceptMap(Arc::new(ConceptMap::read(&value).map_err(corrupt)?)),
+            Kind::StructureDefinition => {
+                let read = StructureDefinition::read(&value);
+                One::StructureDefinition(Arc::new(read.map_err(|_| corrupt(Malformed))?))
+            }
         })
     }
 
     fn stored_code_system(&self, url: &str, version: Option<&str>) -> Option<Arc<CodeSystem>> {
         match self.load(self.catalogue.find(Kind::CodeSystem, url, version)?)? {
             One::CodeSystem(system) => Some(system),
+            _ => None,
+        }
+    }
+}
+
+impl Profiles for TenantLibrary {
+    fn structure(&self, canonical: &str) -> Option<Arc<StructureDefinition>> {
+        let (url, version) =
+            canonical.split_once('|').map_or((canonical, None), |(url, version)| (url, Some(version)));
+        match self.load(self.catalogue.find(Kind::StructureDefinition, url, version)?)? {
+            One::StructureDefinition(found) => Some(found),
             _ => None,
         }
     }

@@ -18,7 +18,6 @@ mod mllp;
 mod output;
 mod root;
 mod served;
-mod tarball;
 mod tls;
 
 use std::path::PathBuf;

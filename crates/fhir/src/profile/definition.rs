@@ -177,6 +177,13 @@ impl StructureDefinition {
         self.version.as_deref()
     }
 
+    /// About how much memory it takes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        const ELEMENT_BYTES: usize = 2048;
+        self.elements.len().saturating_mul(ELEMENT_BYTES).saturating_add(ELEMENT_BYTES)
+    }
+
     /// The type that it constrains.
     #[must_use]
     pub fn type_name(&self) -> &str {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use fhir::profile::StructureDefinition;
 use fhir::terminology::{CodeSystem, ConceptMap, ValueSet};
 use parking_lot::Mutex;
 
@@ -19,6 +20,7 @@ pub(crate) enum One {
     CodeSystem(Arc<CodeSystem>),
     ValueSet(Arc<ValueSet>),
     ConceptMap(Arc<ConceptMap>),
+    StructureDefinition(Arc<StructureDefinition>),
 }
 
 impl One {
@@ -27,6 +29,7 @@ impl One {
             Self::CodeSystem(one) => one.memory_bytes(),
             Self::ValueSet(one) => one.memory_bytes(),
             Self::ConceptMap(one) => one.memory_bytes(),
+            Self::StructureDefinition(one) => one.memory_bytes(),
         }
     }
 }

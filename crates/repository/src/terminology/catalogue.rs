@@ -20,16 +20,18 @@ pub(super) enum Kind {
     CodeSystem,
     ValueSet,
     ConceptMap,
+    StructureDefinition,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::CodeSystem, Self::ValueSet, Self::ConceptMap];
+    const ALL: [Self; 4] = [Self::CodeSystem, Self::ValueSet, Self::ConceptMap, Self::StructureDefinition];
 
     pub(super) fn type_code(self) -> u16 {
         let name = match self {
             Self::CodeSystem => "CodeSystem",
             Self::ValueSet => "ValueSet",
             Self::ConceptMap => "ConceptMap",
+            Self::StructureDefinition => "StructureDefinition",
         };
         layout::type_code(name).unwrap_or_default()
     }
@@ -76,7 +78,7 @@ impl Catalogues {
 }
 
 /// The newest change of each kind that is in the catalogue: sequence and operation.
-type Marks = [Option<(u64, u32)>; 3];
+type Marks = [Option<(u64, u32)>; 4];
 
 /// See the module.
 #[derive(Clone, Debug, Default)]

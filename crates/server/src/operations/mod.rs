@@ -22,6 +22,7 @@ mod subsumes;
 mod table;
 mod terminology;
 mod translate;
+mod validate;
 mod validate_code;
 
 pub(crate) use get_ws_binding_token::socket_url;
@@ -54,4 +55,5 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
         .merge(import::routes())
         .merge(graphql::routes())
         .merge(meta::routes())
+        .merge(validate::routes())
 }

@@ -89,6 +89,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     row("lookup", r4!("CodeSystem-lookup"), &["CodeSystem"], TYPE, READS),
     row("subsumes", r4!("CodeSystem-subsumes"), &["CodeSystem"], TYPE | INSTANCE, READS),
     row("translate", r4!("ConceptMap-translate"), &["ConceptMap"], TYPE | INSTANCE, READS),
+    row("validate", r4!("Resource-validate"), &["Resource"], TYPE | INSTANCE, READS),
     row("purge", r4!("Patient-purge"), &["Patient"], INSTANCE, WRITES),
     row("erase", r4!("Patient-purge"), &["Patient"], INSTANCE, WRITES),
     row("status", subscriptions!("status"), &["Subscription"], TYPE | INSTANCE, READS),

@@ -8,7 +8,7 @@ mod add;
 mod door;
 mod list;
 mod report;
-mod source;
+pub(super) mod source;
 
 use std::path::PathBuf;
 

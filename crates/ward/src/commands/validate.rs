@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use fhir::json::Value;
+use fhir::json::{self, Limits, Value};
 use fhir::outcome::{Issue, Outcome, Severity};
 use fhir::profile::{self, Validator, World};
 use fhir::terminology::{self, CodeSystem, ConceptMap, Library, Terminology, ValueSet};
 
 use super::input;
+use super::package::source;
 use crate::failure::{Failure, Result};
 use crate::output::Format;
-use crate::tarball;
 
 /// What `ward validate` takes.
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// Files with one resource or bundle in JSON each, or .ndjson files with one on each line
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// A FHIR package (.tgz) with profiles, extensions, value sets and code systems
+    /// A FHIR package (.tgz or unpacked folder), or a file, with profiles, extensions, value sets and code systems
     #[arg(long = "package", value_name = "FILE")]
     packages: Vec<PathBuf>,
     /// The canonical address of a profile that every resource must be of; profiles in `meta.profile` are checked anyway
@@ -87,6 +87,11 @@ fn place(issue: &Issue) -> String {
     }
 }
 
+/// Of files in packages: code systems may be larger than what comes over the network.
+fn limits() -> Limits {
+    Limits { bytes_max: repository::TERMINOLOGY_BYTES_MAX, nodes_max: 32_000_000, ..Limits::default() }
+}
+
 /// What packages bring, and the code sets of R4 beneath.
 #[derive(Default)]
 struct Packages {
@@ -98,8 +103,12 @@ impl Packages {
     fn read(paths: &[PathBuf]) -> Result<Self> {
         let mut packages = Self::default();
         for path in paths {
-            tarball::read(path, |value| {
-                packages.take(&value);
+            let (source, _, _) = source::open(path, false)?;
+            source.each(false, &mut |entry| {
+                // What is no JSON is as a definition that is not there.
+                if let Ok(value) = json::parse(&entry.bytes, &limits()) {
+                    packages.take(&value);
+                }
                 Ok(())
             })?;
         }

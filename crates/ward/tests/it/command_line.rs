@@ -253,12 +253,14 @@ fn validate_names_places_and_ends_with_1_for_what_is_not_valid() {
 fn packed(resources: &[&str]) -> Vec<u8> {
     let mut builder =
         tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
-    for (index, text) in resources.iter().enumerate() {
+    let manifest = r#"{"name":"example.package","version":"1.0.0"}"#;
+    let files = resources.iter().enumerate().map(|(index, text)| (format!("package/r{index}.json"), *text));
+    for (name, text) in files.chain([("package/package.json".to_owned(), manifest)]) {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
         header.set_cksum();
-        builder.append_data(&mut header, format!("package/r{index}.json"), text.as_bytes()).unwrap();
+        builder.append_data(&mut header, name, text.as_bytes()).unwrap();
     }
     builder.into_inner().unwrap().finish().unwrap()
 }

@@ -180,6 +180,89 @@ fn with_name(mut organization: Value) -> Value {
 }
 
 #[test]
+fn a_resource_is_validated_against_stored_profiles() {
+    let folder = Folder::new();
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let profile = br#"{"resourceType":"StructureDefinition","id":"p","url":"http://example.org/p","name":"P","status":"active","kind":"resource",
+      "abstract":false,"type":"Patient","derivation":"constraint","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Patient",
+      "differential":{"element":[{"id":"Patient","path":"Patient"},{"id":"Patient.gender","path":"Patient.gender","min":1},
+      {"id":"Patient.managingOrganization","path":"Patient.managingOrganization","type":[{"code":"Reference","targetProfile":["http://example.org/o"]}]}]}}"#;
+    let organizations = String::from_utf8_lossy(profile)
+        .replace("/p\"", "/o\"")
+        .replace("\"id\":\"p\"", "\"id\":\"o\"")
+        .replace("Patient", "Organization")
+        .replace("gender", "telecom");
+    client.call("PUT", "/fhir/StructureDefinition/p", &[FHIR], profile).ok();
+    client.call("PUT", "/fhir/StructureDefinition/o", &[FHIR], organizations.as_bytes()).ok();
+    let mut errors = |method: &str, path: &str, body: &str| {
+        let outcome = client.call(method, path, &[FHIR], body.as_bytes()).ok();
+        assert_eq!(fhir::validate::validate(&outcome), [], "{}", outcome.to_pretty());
+        let issues = outcome.get("issue").map(Value::elements).unwrap_or_default();
+        let errors = issues.iter().filter(|issue| text(issue, "severity") == "error");
+        errors.map(|issue| text(issue, "expression.0").to_owned()).collect::<Vec<_>>()
+    };
+    let patient = |more: &str| format!(r#"{{"resourceType":"Patient","id":"a"{more}}}"#);
+    let claims = r#","meta":{"profile":["http://example.org/p"]}"#;
+    let of_type = "/fhir/Patient/$validate";
+    let none: [&str; 0] = [];
+    assert_eq!(errors("POST", of_type, &patient("")), none);
+    assert_eq!(errors("POST", of_type, &patient(claims)), ["Patient.gender"]);
+    assert_eq!(
+        errors("POST", &format!("{of_type}?profile=http://example.org/p"), &patient("")),
+        ["Patient.gender"]
+    );
+    assert_eq!(
+        errors("POST", &format!("{of_type}?profile=http://example.org/p"), &patient(r#","gender":"male""#)),
+        none
+    );
+    assert_eq!(
+        errors("POST", &format!("{of_type}?profile=http://example.org/unknown"), &patient("")),
+        ["Patient"]
+    );
+    assert_eq!(
+        errors("POST", of_type, &patient(r#","nosuch":1,"birthDate":"x""#)),
+        ["Patient.nosuch", "Patient.birthDate"]
+    );
+    assert_eq!(errors("POST", of_type, r#"{"resourceType":"Basic","code":{"text":"x"}}"#), ["Patient"]);
+    let wrapped = |more: &str| {
+        format!(
+            r#"{{"resourceType":"Parameters","parameter":[{{"name":"resource","resource":{}}}{more}]}}"#,
+            patient(claims)
+        )
+    };
+    assert_eq!(errors("POST", of_type, &wrapped("")), ["Patient.gender"]);
+    assert_eq!(
+        errors("POST", of_type, &wrapped(r#",{"name":"mode","valueCode":"update"}"#)),
+        ["Patient.gender"]
+    );
+    errors("PUT", "/fhir/Organization/x", r#"{"resourceType":"Organization","id":"x","name":"n"}"#);
+    errors(
+        "PUT",
+        "/fhir/Patient/a",
+        &patient(r#","gender":"male","managingOrganization":{"reference":"Organization/x"}"#),
+    );
+    let stored = "/fhir/Patient/a/$validate";
+    assert_eq!(errors("GET", stored, ""), none);
+    assert_eq!(
+        errors("GET", &format!("{stored}?mode=profile&profile=http://example.org/p"), ""),
+        ["Patient.managingOrganization"]
+    );
+    assert_eq!(errors("GET", &format!("{stored}?mode=delete"), ""), none);
+    assert_eq!(
+        errors("POST", &format!("{stored}?mode=update"), r#"{"resourceType":"Patient","id":"b"}"#),
+        ["Patient.id"]
+    );
+    client.get("/fhir/Patient/none/$validate").refused(404);
+    client.get(&format!("{stored}?mode=spin")).refused(400);
+    client.get(&format!("{stored}?mode=profile")).refused(400);
+    client.get(&format!("{stored}?colour=red")).refused(400);
+    client.call("POST", of_type, &[FHIR], b"").refused(400);
+    server.stop();
+}
+
+#[test]
 fn the_newest_observations_of_each_kind_are_found() {
     let folder = Folder::new();
     let token = folder.token();

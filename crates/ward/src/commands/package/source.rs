@@ -21,7 +21,7 @@ const UNPACKED_BYTES_MAX: u64 = 16 << 30;
 /// The manifest: what of it matters here.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Manifest {
+pub(in crate::commands) struct Manifest {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) title: Option<String>,
@@ -32,7 +32,7 @@ pub(super) struct Manifest {
 }
 
 /// A package, or a loose file.
-pub(super) enum Source {
+pub(in crate::commands) enum Source {
     /// An archive; its entries are read as they come.
     Archive(PathBuf),
     /// The folder with `package.json`, or with loose files.
@@ -42,10 +42,10 @@ pub(super) enum Source {
 }
 
 /// A file of it.
-pub(super) struct Entry {
+pub(in crate::commands) struct Entry {
     /// The path within the package.
-    pub(super) name: String,
-    pub(super) bytes: Vec<u8>,
+    pub(in crate::commands) name: String,
+    pub(in crate::commands) bytes: Vec<u8>,
 }
 
 impl Source {
@@ -95,7 +95,7 @@ impl Source {
     }
 
     /// Gives each file with a resource to `take`.
-    pub(super) fn each(&self, examples: bool, take: &mut dyn FnMut(Entry) -> Result) -> Result {
+    pub(in crate::commands) fn each(&self, examples: bool, take: &mut dyn FnMut(Entry) -> Result) -> Result {
         let mut stopped = None;
         let walked = self.walk(&mut |name, read| {
             if stopped.is_some() || !is_wanted(name, examples) {
@@ -199,7 +199,7 @@ pub(super) fn check_release(manifest: &Manifest, path: &Path) -> Result {
 }
 
 /// Reads and checks one path's manifest.
-pub(super) fn open(path: &Path, examples: bool) -> Result<(Source, Option<Manifest>, u64)> {
+pub(in crate::commands) fn open(path: &Path, examples: bool) -> Result<(Source, Option<Manifest>, u64)> {
     let source = Source::of(path)?;
     let (manifest, count) = source.look(examples)?;
     if let Some(manifest) = &manifest {
