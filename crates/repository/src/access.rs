@@ -30,7 +30,7 @@ use std::sync::mpsc::Receiver;
 use compact_str::CompactString;
 use fhir::json::Value;
 use fhir::search::Registry;
-use fhir::search::query::Query;
+use fhir::search::query::{Across, Query, SearchContext};
 use protect::access::Interaction;
 
 use crate::error::{Error, ErrorKind, Result, Signal};
@@ -131,6 +131,81 @@ impl Access {
             let (query, beginnings) = finding::open_page(&view, resource_type, token, &self.caller)?;
             self.find(&view, &query, &beginnings, shown)
         })
+    }
+
+    /// A page of a search over several types or of a compartment (R4 http.html#search).
+    ///
+    /// Types that the request does not name and the caller may not search are left out.
+    ///
+    /// # Errors
+    /// `Denied` if a named type, or every type, may not be searched; else as [`Self::search`].
+    pub fn search_across(&self, across: &Across) -> Result<SearchPage> {
+        self.audited_across(&across.context, self.searchable(across), |shown| {
+            let view = self.inner.core.snapshot(self.tenant())?;
+            self.find_across(&view, across, &Beginnings::default(), shown)
+        })
+    }
+
+    /// Another page of a search over several types or of a compartment.
+    ///
+    /// # Errors
+    /// As [`Self::search_page`] and [`Self::search_across`].
+    pub fn search_across_page(&self, context: &SearchContext, token: &str) -> Result<SearchPage> {
+        self.audited_across(context, Ok(()), |shown| {
+            let view = self.inner.core.snapshot(self.tenant())?;
+            let (across, beginnings) = finding::open_page_across(&view, context, token, &self.caller)?;
+            self.searchable(&across)?;
+            self.find_across(&view, &across, &beginnings, shown)
+        })
+    }
+
+    /// What is permitted is decided type by type; `decided` says whether anything is.
+    fn audited_across<T>(
+        &self,
+        context: &SearchContext,
+        decided: Result<()>,
+        work: impl FnOnce(&mut Shown) -> Result<T>,
+    ) -> Result<T> {
+        let interaction = match context.resource_type {
+            Some(_) => Interaction::SearchType,
+            None => Interaction::SearchSystem,
+        };
+        let resource_type = context.resource_type.as_deref();
+        let decided = decided.map(|()| Reach::All);
+        gate::recorded(&self.inner, &self.caller, (interaction, resource_type, ""), decided, work)
+    }
+
+    /// Refuses if a named type may not be searched, or none may.
+    fn searchable(&self, across: &Across) -> Result<()> {
+        let decide = |query: &Query| self.caller.decide(Interaction::SearchType, Some(&query.resource_type));
+        if across.names_types {
+            return across.queries.iter().try_for_each(|query| decide(query).map(|_| ()));
+        }
+        if across.queries.iter().any(|query| decide(query).is_ok()) {
+            return Ok(());
+        }
+        self.caller.decide(Interaction::SearchSystem, None).map(|_| ())
+    }
+
+    fn find_across(
+        &self,
+        view: &View,
+        across: &Across,
+        beginnings: &Beginnings,
+        shown: &mut Shown,
+    ) -> Result<SearchPage> {
+        let path = finding::token_path(&across.context);
+        shown.query_hash = Some(hash_of(view, &path, &across.used));
+        let asker = finding::Asker {
+            caller: &self.caller,
+            reach: &shown.reach,
+            now_ms: self.inner.clock.now_ms(),
+            base: self.inner.options.base_url.as_deref(),
+        };
+        let queries = (across.queries.as_slice(), &across.used);
+        let page = finding::run_across(view, &path, queries, beginnings, &asker)?;
+        page.entries.iter().for_each(|entry| shown.add(&entry.versioned));
+        Ok(page)
     }
 
     fn run_search(&self, query: &Query, shown: &mut Shown) -> Result<SearchPage> {
@@ -356,8 +431,12 @@ fn committer_gone() -> Error {
 }
 
 fn query_hash(view: &View, query: &Query) -> [u8; 16] {
-    let mut parts: Vec<&[u8]> = vec![b"query", query.resource_type.as_bytes()];
-    for (name, value) in &query.used {
+    hash_of(view, &query.resource_type, &query.used)
+}
+
+fn hash_of(view: &View, path: &str, used: &[(String, String)]) -> [u8; 16] {
+    let mut parts: Vec<&[u8]> = vec![b"query", path.as_bytes()];
+    for (name, value) in used {
         parts.extend([name.as_bytes(), value.as_bytes()]);
     }
     view.keys.index_key.keyed_hash16(&parts)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fhir::outcome::{Issue, IssueType, Severity};
 use fhir::search::Registry;
-use fhir::search::query::{self, Criterion, Query};
+use fhir::search::query::{self, Across, Criterion, Query, SearchContext};
 use protect::access::Interaction;
 use storage::engine::Reader;
 
@@ -15,7 +15,8 @@ use crate::gate::{Caller, Reach};
 use crate::layout;
 use crate::reindex;
 use crate::search::{
-    Beginnings, Bounds, Found, Probe, Rule, Search, SearchError, SearchLimits, Subset, Tokens, subset,
+    Beginnings, Bounds, Found, Matches, Pairs, Probe, Rule, Search, SearchError, SearchLimits, Subset,
+    Tokens, subset,
 };
 use crate::types::{SearchEntry, SearchMode, SearchPage, Versioned};
 use crate::view::{View, corrupt};
@@ -156,6 +157,52 @@ pub(crate) fn run(
     let found = with_search(view, &bounds, asker.now_ms, asker.base, |search| {
         search.run(query, beginnings, &tokens)
     })?;
+    page_of(view, query, found)
+}
+
+/// Answers queries of several types as one; `path` is where, for page tokens.
+pub(crate) fn run_across(
+    view: &View,
+    path: &str,
+    (queries, used): (&[Query], &Pairs),
+    beginnings: &Beginnings,
+    asker: &Asker<'_>,
+) -> Result<SearchPage> {
+    queries.iter().try_for_each(|query| reindex::admit(view, query))?;
+    let bounds = bounds(view, asker.caller, None)?;
+    let tokens = tokens(view, path, asker.caller);
+    let found = with_search(view, &bounds, asker.now_ms, asker.base, |search| {
+        search.run_across(queries, used, beginnings, &tokens)
+    })?;
+    match queries.first() {
+        Some(query) => page_of(view, query, found),
+        None => Ok(SearchPage { total: Some(0), total_is_exact: true, ..SearchPage::default() }),
+    }
+}
+
+/// The search across types that a page token holds, and where its page begins.
+///
+/// # Errors
+/// As [`open_page`].
+pub(crate) fn open_page_across(
+    view: &View,
+    context: &SearchContext,
+    token: &str,
+    caller: &Caller,
+) -> Result<(Across, Beginnings)> {
+    let (pairs, beginnings) = tokens(view, &token_path(context), caller).open(token)?;
+    let limits = query::Limits::default();
+    let across = query::parse_across(view.registry()?, context.clone(), &pairs, false, &limits)
+        .map_err(|issues| Error::with_issues(ErrorKind::Invalid, issues))?;
+    Ok((across, beginnings))
+}
+
+/// What a page token of a search across types is bound to: never the name of a type.
+pub(crate) fn token_path(context: &SearchContext) -> String {
+    format!("/{}", context.path())
+}
+
+fn page_of(view: &View, query: &Query, found: Matches) -> Result<SearchPage> {
     let part = Subset::of(query);
     let mut page = SearchPage {
         total: found.total.map(|total| total.value),

@@ -10,6 +10,7 @@
 //!
 //! Everything is bounded by [`SearchLimits`]; a query that needs more is refused as too costly.
 
+pub(crate) mod across;
 pub(crate) mod blocks;
 pub(crate) mod clause;
 pub(crate) mod codes;
@@ -45,9 +46,9 @@ use storage::engine::{Bytes, Direction, EngineError, KeyRange, Reader};
 pub(crate) use clause::Probe;
 pub(crate) use codes::Codes;
 pub(crate) use dictionary::{Dictionaries, RowSealer};
-pub(crate) use page::{Beginnings, Tokens};
+pub(crate) use page::{Beginnings, Pairs, Tokens};
 pub(crate) use postings::{Indexed, Postings, TermChange};
-pub(crate) use run::Found;
+pub(crate) use run::{Found, Matches};
 pub(crate) use subset::{Subset, subset};
 pub(crate) use terms::Terms;
 
@@ -151,6 +152,11 @@ impl Bounds {
     /// No bounds: for callers who may read all of a tenant.
     pub(crate) fn everything() -> Self {
         Self::default()
+    }
+
+    /// Whether nothing is beyond them.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.otherwise == Rule::Everything && self.types.values().all(|rule| *rule == Rule::Everything)
     }
 
     pub(crate) fn rule(&self, type_code: u16) -> &Rule {

@@ -196,6 +196,7 @@ fn components() -> Value {
         ("id", path("id", text("^[A-Za-z0-9.-]{1,64}$"))),
         ("version", path("version", object([("type", Value::from("integer")), ("minimum", Value::from(1))]))),
         ("name", path("name", text("^[a-z0-9-]{1,64}$"))),
+        ("of", path("of", text("^([A-Z][A-Za-z]{1,63}|[*])$"))),
         ("file", path("file", text("^[A-Za-z0-9.-]{1,64}$"))),
     ];
     let typed = |name: &str| {

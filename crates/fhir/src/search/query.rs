@@ -5,6 +5,7 @@
 //!
 //! Source: FHIR R4 3.1.1.
 
+mod across;
 mod filter;
 mod parse;
 mod special;
@@ -13,6 +14,7 @@ mod tests;
 mod text;
 mod values;
 
+pub use across::{Across, COMPARTMENTS, SearchContext, parse_across};
 pub use parse::{escape, parse};
 pub use text::TextQuery;
 

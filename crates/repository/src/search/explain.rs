@@ -19,7 +19,8 @@ impl Search<'_> {
         clauses: &[&Clause],
         strategy: Option<Strategy>,
     ) -> Result<Value, SearchError> {
-        let members = self.members(type_code)?;
+        // Rows are counted whoever may see their resources: who may not see all is told no counts.
+        let counts = self.bounds.is_everything();
         let mut listed = Vec::with_capacity(clauses.len());
         for clause in clauses {
             let mut entry = Object::new();
@@ -28,7 +29,7 @@ impl Search<'_> {
             if let Some(name) = parameter.and_then(|id| self.parameter_name(type_code, id)) {
                 entry.insert("parameter", Value::from(name));
             }
-            if clause.drives() {
+            if counts && clause.drives() {
                 let rows = clause.estimate(self, type_code, COUNTED_MAX)?;
                 entry.insert("rows", number(rows));
                 entry.insert("rowsAreMore", Value::from(rows == COUNTED_MAX));
@@ -36,7 +37,9 @@ impl Search<'_> {
             listed.push(Value::from(entry));
         }
         let mut plan = Object::new();
-        plan.insert("members", number(members));
+        if counts {
+            plan.insert("members", number(self.members(type_code)?));
+        }
         plan.insert("clauses", Value::from(listed));
         match strategy {
             Some(Strategy::ByNumber(Driver::Everything)) => {
@@ -60,7 +63,9 @@ impl Search<'_> {
                 plan.insert("order", Value::from("count only"));
             }
         }
-        plan.insert("steps", number(self.steps.get()));
+        if counts {
+            plan.insert("steps", number(self.steps.get()));
+        }
         Ok(Value::from(plan))
     }
 

@@ -150,7 +150,7 @@ impl Search<'_> {
         Ok(numbers)
     }
 
-    fn places(
+    pub(super) fn places(
         &self,
         type_code: u16,
         clauses: &[&Clause],
@@ -183,7 +183,7 @@ impl Search<'_> {
         }
     }
 
-    fn strategy(
+    pub(super) fn strategy(
         &self,
         type_code: u16,
         query: &Query,
@@ -249,7 +249,7 @@ impl Search<'_> {
         Ok(self.reader.contains(layout::MEMBER, &key)?)
     }
 
-    fn total(
+    pub(super) fn total(
         &self,
         type_code: u16,
         clauses: &[&Clause],
@@ -258,7 +258,8 @@ impl Search<'_> {
         if clauses.is_empty() {
             return Ok(TotalCount { value: self.members(type_code)?, exact: true });
         }
-        if wish == Some(Total::Estimate) {
+        // Rows are counted whoever may see their resources: for who may not see all, only what was found counts.
+        if wish == Some(Total::Estimate) && self.bounds.is_everything() {
             let driver = self.choose(type_code, clauses, u64::MAX)?;
             let (value, exact) = match driver {
                 Driver::Everything => (self.members(type_code)?, false),

@@ -24,6 +24,7 @@ mod import;
 mod interactions;
 mod parameters;
 mod races;
+mod reach;
 mod rebuild;
 mod subscriptions;
 mod terminology;

@@ -46,6 +46,7 @@ const SEARCH: &[&str] = &[
     "_text",
     "_content",
     "_filter",
+    "_list",
     "_count",
     "_sort",
     "_include",
@@ -117,6 +118,10 @@ pub(super) const PATHS: &[Path] = &[
         verb("put", "update, or create by update", Body::Resource, SHAPE, &[200, 201]),
         verb("patch", "patch", Body::Patch, SHAPE, &[200]),
         verb("delete", "delete", Body::None, &[], &[200, 204])] },
+    Path { path: "/fhir/{type}/{id}/{of}", verbs: &[verb("get", "search a compartment", Body::None, SEARCH, &[200])] },
+    Path { path: "/fhir/{type}/{id}/{of}/_search", verbs: &[
+        verb("get", "search a compartment", Body::None, SEARCH, &[200]),
+        verb("post", "search a compartment by form", Body::Form, SHAPE, &[200])] },
     Path { path: "/fhir/{type}/{id}/_history", verbs: &[verb("get", "history of a resource", Body::None, HISTORY, &[200])] },
     Path { path: "/fhir/{type}/{id}/_history/{version}", verbs: &[verb("get", "read a version", Body::None, SHAPE, &[200, 304])] },
     Path { path: "/fhir/{type}/{id}/_history/{version}/$meta", verbs: &[

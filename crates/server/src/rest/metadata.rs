@@ -83,7 +83,7 @@ pub(crate) fn statement(base: &str) -> Value {
             ]),
         ),
         ("resource", Value::from(resources)),
-        ("interaction", codes(&["transaction", "batch", "history-system"])),
+        ("interaction", codes(&["transaction", "batch", "history-system", "search-system"])),
     ];
     rest.extend(operations(OPERATIONS.iter().filter(|operation| operation.system)));
     object([

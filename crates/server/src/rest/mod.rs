@@ -23,8 +23,9 @@ use crate::reply::Refusal;
 /// The routes under `/fhir`.
 pub(crate) fn routes() -> Router<Arc<Edge>> {
     Router::new()
-        .route("/fhir", post(bundle::system))
-        .route("/fhir/", post(bundle::system))
+        .route("/fhir", post(bundle::system).get(search::system_by_url))
+        .route("/fhir/", post(bundle::system).get(search::system_by_url))
+        .route("/fhir/_search", post(search::system_by_form).get(search::system_by_url))
         .route("/fhir/metadata", get(metadata::metadata))
         .route("/fhir/_history", get(history::system))
         .route(
@@ -40,6 +41,11 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
         .route(
             "/fhir/{type}/{id}",
             get(read::read).put(write::update).patch(write::patch).delete(write::delete),
+        )
+        .route("/fhir/{type}/{id}/{of}", get(search::compartment_by_url))
+        .route(
+            "/fhir/{type}/{id}/{of}/_search",
+            post(search::compartment_by_form).get(search::compartment_by_url),
         )
         .route("/fhir/{type}/{id}/_history", get(history::of_instance))
         .route("/fhir/{type}/{id}/_history/{version}", get(read::vread))

@@ -11,7 +11,7 @@ use super::form::{self, Pairs};
 ///
 /// `own` is the query string of the page's own link. Links to other pages hold a sealed token and nothing else, so that no
 /// value of the search gets into logs and histories on their way.
-pub(crate) fn searchset(base: &str, resource_type: &str, own: &str, page: SearchPage) -> Vec<u8> {
+pub(crate) fn searchset(base: &str, path: &str, own: &str, page: SearchPage) -> Vec<u8> {
     let size: usize = page.entries.iter().map(|entry| entry.versioned.body.len() + 160).sum();
     let mut out = Writer::new("searchset", size + 512);
     if let Some(total) = page.total {
@@ -19,7 +19,8 @@ pub(crate) fn searchset(base: &str, resource_type: &str, own: &str, page: Search
     }
     let link = |query: &str| {
         let mark = if query.is_empty() { "" } else { "?" };
-        format!("{base}/{resource_type}{mark}{query}")
+        let slash = if path.is_empty() { "" } else { "/" };
+        format!("{base}{slash}{path}{mark}{query}")
     };
     let mut links = vec![("self", link(own))];
     links.extend(page.next.as_deref().map(|token| ("next", link(&page_query(token)))));

@@ -7,7 +7,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use fhir::definitions;
 use fhir::search::Registry;
-use fhir::search::query::{self, PAGE_PARAMETER};
+use fhir::search::query::{self, PAGE_PARAMETER, SearchContext};
 use http::{HeaderMap, StatusCode};
 
 use super::form::{self, Pairs};
@@ -27,10 +27,8 @@ pub(crate) async fn by_url(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let query = query.unwrap_or_default();
-    let is_page = query.starts_with(PAGE_PARAMETER);
-    bounded(query.len(), if is_page { PAGE_QUERY_BYTES_MAX } else { edge.limits().query_bytes_max })?;
-    search(edge, resource_type, Pairs::parse(&query)?, headers).await
+    let pairs = url_pairs(&edge, query)?;
+    search(edge, Ground::Type(resource_type), pairs, headers).await
 }
 
 /// `POST Type/_search`: the form's pairs, after those of the URL.
@@ -41,15 +39,87 @@ pub(crate) async fn by_form(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    negotiate::takes(&headers, &["application/x-www-form-urlencoded"])?;
+    let pairs = form_pairs(&edge, query.as_deref(), &headers, body).await?;
+    search(edge, Ground::Type(resource_type), pairs, headers).await
+}
+
+/// `GET ?…`: of the whole system.
+pub(crate) async fn system_by_url(
+    State(edge): State<Arc<Edge>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let pairs = url_pairs(&edge, query)?;
+    search(edge, Ground::Context(SearchContext::default()), pairs, headers).await
+}
+
+/// `POST _search`.
+pub(crate) async fn system_by_form(
+    State(edge): State<Arc<Edge>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let pairs = form_pairs(&edge, query.as_deref(), &headers, body).await?;
+    search(edge, Ground::Context(SearchContext::default()), pairs, headers).await
+}
+
+/// `GET Compartment/id/Type?…`, with `*` for all types.
+pub(crate) async fn compartment_by_url(
+    State(edge): State<Arc<Edge>>,
+    Path(path): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let (ground, pairs) = (compartment(&path)?, url_pairs(&edge, query)?);
+    search(edge, ground, pairs, headers).await
+}
+
+/// `POST Compartment/id/Type/_search`.
+pub(crate) async fn compartment_by_form(
+    State(edge): State<Arc<Edge>>,
+    Path(path): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let ground = compartment(&path)?;
+    let pairs = form_pairs(&edge, query.as_deref(), &headers, body).await?;
+    search(edge, ground, pairs, headers).await
+}
+
+fn compartment((owner, id, of): &(String, String, String)) -> Result<Ground, Refusal> {
+    SearchContext::compartment(owner, id, of).map(Ground::Context).ok_or_else(|| {
+        let text = format!(
+            "there is nothing at this path; compartments are searched as `Patient/id/Observation` or `Patient/id/*`, of {}",
+            query::COMPARTMENTS.join(", ")
+        );
+        Refusal::new(faults::UNKNOWN_PATH, text)
+    })
+}
+
+fn url_pairs(edge: &Edge, query: Option<String>) -> Result<Pairs, Refusal> {
+    let query = query.unwrap_or_default();
+    let is_page = query.starts_with(PAGE_PARAMETER);
+    bounded(query.len(), if is_page { PAGE_QUERY_BYTES_MAX } else { edge.limits().query_bytes_max })?;
+    Pairs::parse(&query)
+}
+
+async fn form_pairs(
+    edge: &Edge,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Pairs, Refusal> {
+    negotiate::takes(headers, &["application/x-www-form-urlencoded"])?;
     // Before the body is read: a stranger should not make us hold one.
-    edge.caller(&headers)?;
+    edge.caller(headers)?;
     let form = edge.body(body).await?;
     bounded(form.len(), edge.limits().query_bytes_max)?;
     let form = std::str::from_utf8(&form).map_err(|_| Refusal::invalid("the form is not UTF-8"))?;
-    let mut pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
+    let mut pairs = Pairs::parse(query.unwrap_or_default())?;
     pairs.0.extend(Pairs::parse(form)?.0);
-    search(edge, resource_type, pairs, headers).await
+    Ok(pairs)
 }
 
 fn bounded(length: usize, limit: usize) -> Result<(), Refusal> {
@@ -61,7 +131,7 @@ fn bounded(length: usize, limit: usize) -> Result<(), Refusal> {
 
 async fn search(
     edge: Arc<Edge>,
-    resource_type: String,
+    ground: Ground,
     pairs: Pairs,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
@@ -70,18 +140,41 @@ async fn search(
     let base = edge.base(&headers);
     let body = edge
         .work(move || {
-            let asked = asked(access.registry()?.as_ref(), &resource_type, &pairs, wishes.lenient)?;
-            let (own, found) = match &asked {
-                Asked::First(query) => {
-                    let used = query.used.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-                    (form::encode(used), access.search(query)?)
-                }
-                Asked::Page(token) => (page::page_query(token), access.search_page(&resource_type, token)?),
+            let asked = asked(access.registry()?.as_ref(), &ground, &pairs, wishes.lenient)?;
+            let encoded = |used: &[(String, String)]| {
+                form::encode(used.iter().map(|(name, value)| (name.as_str(), value.as_str())))
             };
-            Ok(wishes.shape(page::searchset(&base, &resource_type, &own, found)))
+            let (own, found) = match (&asked, &ground) {
+                (Asked::First(query), _) => (encoded(&query.used), access.search(query)?),
+                (Asked::Across(across), _) => (encoded(&across.used), access.search_across(across)?),
+                (Asked::Page(token), Ground::Type(resource_type)) => {
+                    (page::page_query(token), access.search_page(resource_type, token)?)
+                }
+                (Asked::Page(token), Ground::Context(context)) => {
+                    (page::page_query(token), access.search_across_page(context, token)?)
+                }
+            };
+            Ok(wishes.shape(page::searchset(&base, &ground.path(), &own, found)))
         })
         .await?;
     Ok(reply::json(StatusCode::OK, body))
+}
+
+/// Where a search looks.
+enum Ground {
+    /// At the resources of one type.
+    Type(String),
+    /// At the whole system or a compartment.
+    Context(SearchContext),
+}
+
+impl Ground {
+    fn path(&self) -> String {
+        match self {
+            Self::Type(name) => name.clone(),
+            Self::Context(context) => context.path(),
+        }
+    }
 }
 
 /// What a search request asks for.
@@ -89,6 +182,8 @@ async fn search(
 enum Asked {
     /// A search, from its first page.
     First(Box<query::Query>),
+    /// A search over several types or of a compartment, from its first page.
+    Across(Box<query::Across>),
     /// The page of a token.
     Page(String),
 }
@@ -97,8 +192,10 @@ enum Asked {
 ///
 /// # Errors
 /// 404 for an unknown type, 400 with an issue for each pair that cannot be used.
-fn asked(registry: &Registry, resource_type: &str, pairs: &Pairs, lenient: bool) -> Result<Asked, Refusal> {
-    if !definitions::is_resource(resource_type) {
+fn asked(registry: &Registry, ground: &Ground, pairs: &Pairs, lenient: bool) -> Result<Asked, Refusal> {
+    if let Ground::Type(name) = ground
+        && !definitions::is_resource(name)
+    {
         return Err(Refusal::new(faults::UNKNOWN_PATH, "this is no resource type of FHIR R4"));
     }
     let shape = |name: &str| matches!(name, "_format" | "_pretty");
@@ -108,9 +205,16 @@ fn asked(registry: &Registry, resource_type: &str, pairs: &Pairs, lenient: bool)
     {
         return Ok(Asked::Page(token.clone()));
     }
-    query::parse(registry, resource_type, &pairs.0, lenient, &query::Limits::default())
-        .map(|query| Asked::First(Box::new(query)))
-        .map_err(|issues| Refusal::with_issues(StatusCode::BAD_REQUEST, issues))
+    let limits = query::Limits::default();
+    let read = match ground {
+        Ground::Type(name) => query::parse(registry, name, &pairs.0, lenient, &limits)
+            .map(|query| Asked::First(Box::new(query))),
+        Ground::Context(context) => {
+            query::parse_across(registry, context.clone(), &pairs.0, lenient, &limits)
+                .map(|across| Asked::Across(Box::new(across)))
+        }
+    };
+    read.map_err(|issues| Refusal::with_issues(StatusCode::BAD_REQUEST, issues))
 }
 
 #[cfg(test)]
@@ -118,7 +222,7 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Asked, Refusal> {
-        asked(Registry::base(), "Patient", &Pairs::parse(query).unwrap(), true)
+        asked(Registry::base(), &Ground::Type("Patient".to_owned()), &Pairs::parse(query).unwrap(), true)
     }
 
     #[test]

@@ -94,6 +94,17 @@ fn look(client: &mut Client) -> String {
     ] {
         assert!(names(&client.search(&query)).contains(&format!("Patient/{id}")), "{query}");
     }
+    // Words: their postings and their dictionary stand in the index from here on.
+    let note = canary::NOTE.replace(' ', "%20");
+    for query in [
+        format!("Patient?_content={}%20{}*", canary::FAMILY, &canary::TOWN[..3]),
+        format!("Observation?_content=%22{note}%22"),
+        format!("Patient?_filter=family%20eq%20%22{}%22", canary::FAMILY),
+        format!("?_type=Patient,Observation&_content={}", canary::FAMILY),
+    ] {
+        assert!(!names(&client.search(&query)).is_empty(), "{query}");
+    }
+    assert!(!names(&client.search(&format!("Patient/{id}/*?_content=%22{note}%22"))).is_empty());
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = format!("name={}&address={}", canary::GIVEN, canary::STREET_NEW.replace(' ', "+"));
     let posted = client.call("POST", "/fhir/Patient/_search", &form, body.as_bytes()).ok();
@@ -122,6 +133,9 @@ fn look(client: &mut Client) -> String {
         format!("Patient/{}", canary::MRN),
         format!("Patient/{id}/{}", canary::FAMILY),
         format!("Patient?name={}&_page={}", canary::FAMILY, canary::MRN),
+        format!("Patient?_filter=name%20xx%20{}", canary::FAMILY),
+        format!("Patient?_text=({}", canary::FAMILY),
+        format!("?_type={}", canary::FAMILY),
     ] {
         client.get(&format!("/fhir/{query}"));
     }

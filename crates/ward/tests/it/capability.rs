@@ -19,7 +19,7 @@ fn value(kind: Kind, parameter: Option<&Parameter>) -> String {
             format!("{}/1", target.map_or("Patient", |target| target.as_ref()))
         }
         Kind::Composite => {
-            let parts =
+            let parts: Option<Vec<String>> =
                 parameter.map(|found| found.components.iter().map(|part| value(part.kind, None)).collect());
             parts.unwrap_or_default().join("$")
         }

@@ -17,6 +17,7 @@ mod capability;
 mod channels;
 mod command_line;
 mod configuration;
+mod contexts;
 mod corpus;
 mod crash;
 mod ingest;

@@ -11,6 +11,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("{type}", &["Patient", "Nothing"]),
     ("{id}", &["none", "%00"]),
     ("{version}", &["1", "x"]),
+    ("{of}", &["Observation", "nothing"]),
     ("{name}", &["none"]),
     ("{file}", &["none"]),
 ];

@@ -193,6 +193,11 @@ impl Reader<'_> {
                     Kind::Composite => text.replace(',', "\\,"),
                     _ => escape_list(text, parameter.kind == Kind::Reference),
                 };
+                if parameter.kind == Kind::Token
+                    && let Some(modifier) = concepts(operator)
+                {
+                    return read(Some(modifier), &text);
+                }
                 let equal = match (operator, parameter.kind) {
                     (Operator::References, Kind::Reference) | (Operator::Equal | Operator::NotEqual, _) => {
                         read(None, &text)?
@@ -250,6 +255,17 @@ fn text_test(operator: Operator) -> Option<TextTest> {
         Operator::Less => TextTest::Less,
         Operator::GreaterOrEqual => TextTest::GreaterOrEqual,
         Operator::LessOrEqual => TextTest::LessOrEqual,
+        _ => return None,
+    })
+}
+
+/// The modifier that asks the same of codes: what a value subsumes lies below it.
+fn concepts(operator: Operator) -> Option<Modifier> {
+    Some(match operator {
+        Operator::Subsumes => Modifier::Below,
+        Operator::SubsumedBy => Modifier::Above,
+        Operator::In => Modifier::In,
+        Operator::NotIn => Modifier::NotIn,
         _ => return None,
     })
 }
@@ -312,6 +328,8 @@ mod tests {
             ),
             ("Observation", "subject re Patient/1 or subject pr false"),
             ("Patient", "name ew a and name gt b and name le c and name ne d and _content eq x"),
+            ("Observation", "code in http://a.example/vs or code ni ValueSet/1"),
+            ("Observation", "code ss http://a.example|x and not (code sb snomed|1)"),
             ("Questionnaire", "url eq http://a.example|1 and title pr true"),
         ] {
             let query = read(resource_type, "_filter", filter);

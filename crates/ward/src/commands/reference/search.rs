@@ -93,6 +93,13 @@ it can be converted to. `,`, `|`, `$` and `\\` stand for themselves behind a `\\
 Beside criteria: `_include`, `_revinclude` (both with `:iterate`), `_sort`, `_count`, `_total`, `_summary`, `_elements`,
 `__explain=true`.
 
+## Where
+
+`GET /fhir/Type?…` searches one type. `GET /fhir?_type=A,B&…` searches several, all without `_type`; `GET /fhir/Patient/1/Observation?…`
+what of a type lies in a compartment, `GET /fhir/Patient/1/*?_type=…&…` all of it. Compartments are those of Device, Encounter,
+Patient, Practitioner and RelatedPerson. Each has its `POST …/_search`. A search over several types takes parameters that all of
+them have; matches come in one order.
+
 ## Words
 
 `_text` searches the narrative, `_content` all free text: narrative, `markdown` and `string` elements, of contained resources
@@ -119,11 +126,12 @@ with points (`subject.name`), types (`subject:Patient.name`), filters in bracket
 | string | `eq` `ne` `co` `sw` `ew` `gt` `lt` `ge` `le` |
 | number, quantity | `eq` `ne` `gt` `lt` `ge` `le` `ap` `sa` `eb` |
 | date | those, `po` (overlaps), `co` (holds the given time) |
-| token, URI | `eq` `ne` |
+| token | `eq` `ne`, `in` and `ni` (value sets), `ss` (as `:below`), `sb` (as `:above`) |
+| URI | `eq` `ne` |
 | reference | `re` `eq` `ne` |
 | composite | `eq` `ne` |
 
-`ne` of a token, reference or URI holds where there is a value and none is the given one. `ss`, `sb`, `in`, `ni` are refused by name.
+`ne` of a token, reference or URI holds where there is a value and none is the given one.
 
 ## Lists and places
 
