@@ -16,6 +16,7 @@ mod state;
 pub(crate) mod topic;
 
 use compact_str::CompactString;
+use fhir::json::Value;
 use fhir::outcome::{Issue, IssueType};
 use fhir::search::query::{Query, Test};
 use storage::keys::TenantId;
@@ -254,6 +255,16 @@ impl<'a> Candidate<'a> {
     pub(crate) fn new(view: &'a View, at: (u16, u64), version: u64) -> Result<Self> {
         let row = if version == 0 { None } else { view.row_of_version(at.0, at.1, version)? };
         Ok(Self { view, at, row, image: None })
+    }
+
+    /// The version itself; `None` if it is a deletion, was erased or never was.
+    pub(crate) fn value(&self) -> Result<Option<Value>> {
+        let Some(row) = &self.row else { return Ok(None) };
+        match self.view.body(self.at.0, self.at.1, row) {
+            Ok(body) => body.map(|body| body.value().map_err(corrupt)).transpose(),
+            Err(error) if error.kind() == ErrorKind::Gone => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The index with this version in it; `None` if it is a deletion, was erased or never was.

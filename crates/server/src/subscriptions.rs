@@ -108,13 +108,10 @@ impl Subscriptions {
         self.base.get().map_or("", String::as_str)
     }
 
-    /// Whether the token that a Subscription was written with is still good. Without a token (a job of Ward's own, a test)
-    /// there is nothing that could end.
+    /// Whether the token that a Subscription was written with is still good. What was written without one (it came in a
+    /// message, or by a command) has nobody who could end it, and is not served.
     fn stands(&self, owner: &Caller) -> bool {
-        match owner.token.as_deref() {
-            None => true,
-            Some(text) => TokenId::parse(text).is_some_and(|token| self.tokens.stands(token)),
-        }
+        owner.token.as_deref().and_then(TokenId::parse).is_some_and(|token| self.tokens.stands(token))
     }
 
     /// The door of Ward's own, for the status of Subscriptions.

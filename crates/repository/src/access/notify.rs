@@ -134,8 +134,23 @@ impl Access {
                 Some(_) if deleted => Some(trigger.delete_passes),
                 Some(query) => Some(ask(&mut current, query)?),
             };
-            passes |= trigger.passes(was, is);
-            if passes {
+            if !trigger.passes(was, is) {
+                continue;
+            }
+            let Some(path) = &trigger.path else {
+                passes = true;
+                break;
+            };
+            // A version beyond the caller's reach is as if it were not there, for an expression too.
+            let everything = *look.bounds.rule(change.type_code) == Rule::Everything;
+            let value = |candidate: &mut Candidate<'_>| match everything || ask(candidate, &Query::default())?
+            {
+                true => candidate.value(),
+                false => Ok(None),
+            };
+            let (was, is) = (value(&mut previous)?, value(&mut current)?);
+            if subscriptions::topic::is_true(path, was.as_ref(), is.as_ref(), self.inner.clock.now_ms()) {
+                passes = true;
                 break;
             }
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use fhir::json::Value;
 use fhir::outcome::{Issue, IssueType};
+use fhir::path::{Bounds, Context, Expression, Item, Node};
 use fhir::search::Registry;
 use fhir::search::query::Query;
 
@@ -53,7 +54,12 @@ pub(crate) struct Trigger {
     pub(crate) create_passes: bool,
     /// What stands in for `current` when there is none.
     pub(crate) delete_passes: bool,
+    /// What must be true of `%previous` and `%current`, besides.
+    pub(crate) path: Option<Arc<Expression>>,
 }
+
+/// Steps of one FHIRPath criterion.
+const PATH_STEPS_MAX: u64 = 1_000_000;
 
 impl Trigger {
     /// Every change of a type.
@@ -68,6 +74,7 @@ impl Trigger {
             require_both: false,
             create_passes: true,
             delete_passes: true,
+            path: None,
         }
     }
 
@@ -94,6 +101,27 @@ impl Trigger {
             (Some(previous), Some(current)) => previous || current,
         }
     }
+}
+
+/// Whether a FHIRPath criterion is true of two versions, either of which may be missing. One that cannot be evaluated on
+/// them is not.
+pub(crate) fn is_true(
+    path: &Expression,
+    previous: Option<&Value>,
+    current: Option<&Value>,
+    now_ms: i64,
+) -> bool {
+    fn items(value: Option<&Value>) -> Vec<Item<'_>> {
+        value.map(|value| Item::Node(Node::of_resource(value))).into_iter().collect()
+    }
+    let Some(focus) = current.or(previous) else { return false };
+    let context = Context {
+        now: Some((now_ms, 0)),
+        variables: vec![("previous".to_owned(), items(previous)), ("current".to_owned(), items(current))],
+        bounds: Bounds { steps_max: PATH_STEPS_MAX, ..Bounds::default() },
+        ..Context::default()
+    };
+    matches!(path.evaluate(focus, &context).as_deref(), Ok([Item::Boolean(true)]))
 }
 
 /// A topic of a single type; `None` if the URL is no such.
@@ -151,12 +179,14 @@ fn trigger(registry: &Arc<Registry>, given: &Value) -> Result<Trigger, Vec<Issue
     let type_code = parts(given, "resource").find_map(text).and_then(type_code).ok_or_else(|| {
         wrong(IssueType::Value, "a resourceTrigger of the topic names no resource type of R4")
     })?;
-    if parts(given, "fhirPathCriteria").next().is_some() {
-        let text =
-            "a resourceTrigger of the topic has fhirPathCriteria, which are not supported; use queryCriteria";
-        return Err(wrong(IssueType::NotSupported, text));
-    }
     let mut trigger = Trigger::every(type_code);
+    if let Some(text) = parts(given, "fhirPathCriteria").find_map(text) {
+        let path = Expression::parse(text).map_err(|error| {
+            let text = format!("the fhirPathCriteria of a resourceTrigger cannot be read: {error}");
+            vec![Issue::error(IssueType::Value, text)]
+        })?;
+        trigger.path = Some(Arc::new(path));
+    }
     let interactions: Vec<&str> = parts(given, "supportedInteraction").filter_map(text).collect();
     if !interactions.is_empty() {
         trigger.on_create = interactions.contains(&"create");

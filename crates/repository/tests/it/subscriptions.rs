@@ -194,6 +194,54 @@ fn a_stored_topic_compares_the_version_before_with_the_new_one() {
 }
 
 #[test]
+fn a_stored_topic_may_ask_by_an_expression_as_well() {
+    let hospital = hospital();
+    let access = hospital.access();
+    access.update("Patient", "p", patient("p", "F"), None).unwrap();
+    let path =
+        "(%previous.id.empty() or (%previous.status != 'finished')) and (%current.status = 'finished')";
+    let with = |text: &str, path: &str| {
+        let part = format!(r#"{{"url":"fhirPathCriteria","valueString":"{path}"}},{{"url":"queryCriteria""#);
+        text.replace(r#"{"url":"queryCriteria""#, &part)
+    };
+    access.update("Basic", "t", json(&with(ADMITTED, path)), None).unwrap();
+    // The same without queryCriteria, and one that cannot be read.
+    let start = ADMITTED
+        .find(
+            r#",
+  {"url":"queryCriteria""#,
+        )
+        .unwrap();
+    let end = ADMITTED
+        .find(
+            r#"]},
+ {"url":"http://hl7.org/fhir/4.3/StructureDefinition/extension-SubscriptionTopic.canFilterBy""#,
+        )
+        .unwrap();
+    let alone = |id: &str, path: &str| {
+        let part = format!(r#",{{"url":"fhirPathCriteria","valueString":"{path}"}}"#);
+        let text = format!("{}{part}{}", &ADMITTED[..start], &ADMITTED[end..]);
+        json(
+            &text
+                .replace(r#""id":"t""#, &format!(r#""id":"{id}""#))
+                .replace("topics/complete", &format!("topics/{id}")),
+        )
+    };
+    access.update("Basic", "alone", alone("alone", path), None).unwrap();
+    access.update("Basic", "wrong", alone("wrong", "%current.status ="), None).unwrap();
+    for (id, status) in [("e", "planned"), ("e", "finished"), ("f", "finished"), ("g", "planned")] {
+        access.update("Encounter", id, encounter(id, status), None).unwrap();
+    }
+    access.delete("Encounter", "e", None).unwrap();
+    for topic in ["http://h.example/topics/complete", "http://h.example/topics/alone"] {
+        let plan = plan(&access, topic, &["Encounter?subject=Patient/p"]);
+        assert_eq!(events(&access, &plan), ["Updated Encounter/e 2", "Created Encounter/f 1"], "{topic}");
+    }
+    let wrong = access.subscription_plan(&definition(&access, "http://h.example/topics/wrong", &[]));
+    assert_eq!(kind(wrong), "Unprocessable");
+}
+
+#[test]
 fn who_is_limited_to_a_patient_hears_of_that_patient_alone() {
     let hospital = hospital();
     let access = hospital.access();

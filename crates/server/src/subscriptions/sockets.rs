@@ -147,6 +147,11 @@ impl Sockets {
         Some(made)
     }
 
+    /// Ends a binding over which nothing can be sent any more.
+    pub(super) fn unbind_one(&self, id: &str, number: u64) {
+        self.unbind(&[(id.to_owned(), number)]);
+    }
+
     fn unbind(&self, made: &[(String, u64)]) {
         let mut bound = self.bound.lock();
         for (id, number) in made {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repository::{
-    Access, Caller, Channel, Definition, Error, ErrorKind, PayloadContent, Place, Plan, SubscriptionEvent,
-    SubscriptionState, SubscriptionStatus, TenantId, Told,
+    Access, Caller, Channel, Definition, EVENTS_KEPT_MAX, Error, ErrorKind, PayloadContent, Place, Plan,
+    SubscriptionEvent, SubscriptionState, SubscriptionStatus, TenantId, Told,
 };
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -65,9 +65,8 @@ impl From<Error> for End {
 
 /// What a subscription waits for when there is nothing to tell.
 enum Wake {
-    Changes,
+    Look,
     Heartbeat,
-    Bound,
 }
 
 /// A subscription that is set up.
@@ -123,36 +122,39 @@ impl Task {
         let mut service = self.set_up().await?;
         loop {
             self.stands()?;
-            if matches!(self.definition.channel, Channel::WebSocket) {
-                self.greet(&mut service).await?;
-            }
+            let heard = self.is_heard(&mut service).await?;
             let waiting = service.state.waiting(self.count_max());
-            if !waiting.is_empty() {
+            if heard && !waiting.is_empty() {
                 service.state.told = self.deliver(&service, &waiting).await?;
                 service.looked = None;
                 service.last_sent = Instant::now();
                 continue;
             }
-            let found = self.find(&service).await?;
-            if !found.events.is_empty() {
-                service.state.found(&found.events, found.next);
-                // Numbered first, then told: what is told again after a crash bears the same number.
-                self.keep(&mut service).await?;
-                continue;
+            // What waits for a socket is numbered, so that it can be asked for; but never more than is kept.
+            let room = service.state.events - service.state.told < (EVENTS_KEPT_MAX / 2) as u64;
+            if room {
+                let found = self.find(&service).await?;
+                if !found.events.is_empty() {
+                    service.state.found(&found.events, found.next);
+                    // Numbered first, then told: what is told again after a crash bears the same number.
+                    self.keep(&mut service).await?;
+                    continue;
+                }
+                let passed = found.next.seq.saturating_sub(service.state.place.seq);
+                service.state.place = found.next;
+                service.looked = service.looked.map(|looked| looked + passed);
+                if service.looked.is_none_or(|looked| looked > LOOKED_UNKEPT_MAX) {
+                    self.keep(&mut service).await?;
+                }
+                if !found.at_end {
+                    continue;
+                }
             }
-            let passed = found.next.seq.saturating_sub(service.state.place.seq);
-            service.state.place = found.next;
-            service.looked = service.looked.map(|looked| looked + passed);
-            if service.looked.is_none_or(|looked| looked > LOOKED_UNKEPT_MAX) {
-                self.keep(&mut service).await?;
-            }
-            if found.at_end {
-                match self.idle(&service).await? {
-                    Wake::Changes | Wake::Bound => {}
-                    Wake::Heartbeat => {
-                        self.announce(Kind::Heartbeat, &service.state, self.hub.limits.tries_max).await?;
-                        service.last_sent = Instant::now();
-                    }
+            match self.idle(&service, heard, room).await? {
+                Wake::Look => {}
+                Wake::Heartbeat => {
+                    self.announce(Kind::Heartbeat, &service.state, self.hub.limits.tries_max).await?;
+                    service.last_sent = Instant::now();
                 }
             }
         }
@@ -187,30 +189,23 @@ impl Task {
         Ok(service)
     }
 
-    /// Waits until somebody is bound, and greets them if they are new.
-    async fn greet(&mut self, service: &mut Service) -> Result<(), End> {
-        let mut bindings = self.hub.sockets.bindings();
-        loop {
-            bindings.mark_unchanged();
-            match self.hub.sockets.binding(&self.definition.id) {
-                Some(number) if service.greeted == Some(number) => return Ok(()),
-                Some(number) => {
-                    let body = self.notice(Kind::Handshake, &service.state, &[]);
-                    if self.hub.send_bundle(&self.definition, body).await.is_ok() {
-                        service.greeted = Some(number);
-                        service.last_sent = Instant::now();
-                    }
-                }
-                None => {
-                    self.stands()?;
-                    tokio::select! {
-                        _ = bindings.changed() => {}
-                        () = sleep(STAND_EACH) => {}
-                        () = stopped(&mut self.stop) => return Err(End::Stopped),
-                    }
-                }
-            }
+    /// Whether somebody can be told: an endpoint always, a socket while one is bound, which gets its handshake first.
+    async fn is_heard(&mut self, service: &mut Service) -> Result<bool, End> {
+        if matches!(self.definition.channel, Channel::RestHook { .. }) {
+            return Ok(true);
         }
+        let Some(number) = self.hub.sockets.binding(&self.definition.id) else { return Ok(false) };
+        if service.greeted == Some(number) {
+            return Ok(true);
+        }
+        let body = self.notice(Kind::Handshake, &service.state, &[]);
+        if self.send(Kind::Handshake, self.hub.send_bundle(&self.definition, body)).await?.is_err() {
+            self.hub.sockets.unbind_one(&self.definition.id, number);
+            return Ok(false);
+        }
+        service.greeted = Some(number);
+        service.last_sent = Instant::now();
+        Ok(true)
     }
 
     async fn find(&mut self, service: &Service) -> Result<repository::SubscriptionEvents, End> {
@@ -314,19 +309,22 @@ impl Task {
         }
     }
 
-    /// Waits until there may be something to tell.
-    async fn idle(&mut self, service: &Service) -> Result<Wake, End> {
+    /// Waits until there may be something to do: `heard` says whether somebody can be told, `room` whether more events can
+    /// be numbered.
+    async fn idle(&mut self, service: &Service, heard: bool, room: bool) -> Result<Wake, End> {
         let mut commits = self.hub.store.commits();
         let mut bindings = self.hub.sockets.bindings();
+        let is_socket = matches!(self.definition.channel, Channel::WebSocket);
+        if is_socket && self.hub.sockets.binding(&self.definition.id).is_some() != heard {
+            return Ok(Wake::Look);
+        }
         let far = Instant::now() + Duration::from_secs(24 * 3600);
-        let heartbeat = self
-            .definition
-            .heartbeat_seconds
-            .map_or(far, |period| service.last_sent + Duration::from_secs(period));
+        let period = self.definition.heartbeat_seconds.filter(|_| heard).map(Duration::from_secs);
+        let heartbeat = period.map_or(far, |period| service.last_sent + period);
         loop {
             commits.mark_unchanged();
-            if self.hub.store.may_have_changed(service.plan.types(), service.state.place) {
-                return Ok(Wake::Changes);
+            if room && self.hub.store.may_have_changed(service.plan.types(), service.state.place) {
+                return Ok(Wake::Look);
             }
             tokio::select! {
                 changed = commits.changed() => {
@@ -336,8 +334,13 @@ impl Task {
                     sleep(LOOK_AFTER).await;
                 }
                 () = sleep_until(heartbeat) => return Ok(Wake::Heartbeat),
-                _ = bindings.changed(), if matches!(self.definition.channel, Channel::WebSocket) => return Ok(Wake::Bound),
-                () = sleep(STAND_EACH) => self.stands()?,
+                _ = bindings.changed(), if is_socket => return Ok(Wake::Look),
+                () = sleep(STAND_EACH) => {
+                    self.stands()?;
+                    if is_socket {
+                        return Ok(Wake::Look);
+                    }
+                }
                 () = stopped(&mut self.stop) => return Err(End::Stopped),
             }
         }
@@ -352,8 +355,7 @@ impl Task {
             return Err(End::Status(SubscriptionStatus::Off, "its time is over".to_owned()));
         }
         if !self.hub.stands(&self.owner) {
-            let text =
-                "the token that it was written with has expired or was revoked; write it again with another";
+            let text = "the token that it was written with has expired, was revoked or is not known; write it again with another";
             return Err(End::Status(SubscriptionStatus::Off, text.to_owned()));
         }
         Ok(())

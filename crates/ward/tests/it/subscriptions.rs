@@ -311,6 +311,7 @@ fn socket_subscription(id: &str) -> Value {
         r#"{{"resourceType":"Subscription","id":"{id}","status":"requested","reason":"test",
         "criteria":"urn:ward:subscription-topic:Observation",
         "channel":{{"type":"websocket","payload":"application/fhir+json",
+        "extension":[{{"url":"{guide}/backport-heartbeat-period","valueUnsignedInt":5}}],
         "_payload":{{"extension":[{{"url":"{guide}/backport-payload-content","valueCode":"id-only"}}]}}}}}}"#
     );
     json(text.as_bytes())
@@ -332,6 +333,11 @@ fn a_socket_hears_what_happened_since_it_was_last_bound_and_then_what_happens() 
     put(&mut client, &socket_subscription("s"));
     until("active", || status(&mut client, "s") == "active");
     put(&mut client, &observation("before", "x"));
+    // While nobody is bound, events are numbered and can be asked for.
+    until("the first event", || {
+        let asked = client.get("/fhir/Subscription/s/$events").ok();
+        events(at(&asked, "entry.0.resource").unwrap()).len() == 1
+    });
 
     let mut socket = Socket::open(&server);
     socket.send(&format!("bind-with-token {}", ticket(&mut client, "s")));
@@ -345,6 +351,7 @@ fn a_socket_hears_what_happened_since_it_was_last_bound_and_then_what_happens() 
     assert_eq!(focus(&socket.next().unwrap()), [(1, "before".to_owned())]);
     put(&mut client, &observation("after", "x"));
     assert_eq!(focus(&socket.next().unwrap()), [(2, "after".to_owned())]);
+    assert_eq!(Socket::kind(&socket.next().unwrap()), "heartbeat");
 
     // The server goes and comes: what happened meanwhile waits for the next binding.
     server.stop();
