@@ -93,13 +93,9 @@ impl Asked {
         edge.caller(&headers)?;
         let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
         let wishes = Wishes::read(&headers, &pairs)?;
+        negotiate::takes(&headers, RESOURCE)?;
         let body = edge.body(body).await?;
-        let parameters = if body.is_empty() {
-            Parameters::from_query(&pairs)
-        } else {
-            negotiate::takes(&headers, RESOURCE)?;
-            Parameters::from_body(edge.parse(&body)?)?.and_query(&pairs)
-        };
+        let parameters = Parameters::from_body(edge.parse(&body)?)?.and_query(&pairs);
         Ok(Self { parameters, wishes, headers })
     }
 }
