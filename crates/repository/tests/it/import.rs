@@ -55,6 +55,10 @@ pub(crate) fn content(works: &Works) -> BTreeMap<String, Value> {
         let meta = value.get_mut("meta").unwrap().as_object_mut().unwrap();
         meta.remove("versionId");
         meta.remove("lastUpdated");
+        // An empty object is no FHIR.
+        if meta.is_empty() {
+            value.as_object_mut().unwrap().remove("meta");
+        }
     }
     let name = |value: &Value| format!("{}/{}", value.resource_type().unwrap(), value.get("id").unwrap());
     lines.into_iter().map(|value| (name(&value), value)).collect()
