@@ -257,6 +257,9 @@ impl Access {
 
     /// Refuses what lies beyond the caller's reach as if it were not there.
     fn admit(&self, reach: &Reach, view: &View, (code, number): (u16, u64), row: &Row) -> Result<()> {
+        if code == layout::BINARY_CODE {
+            return self.admit_binary(reach, view, number, row);
+        }
         let Reach::Patient(patient) = reach else { return Ok(()) };
         let Some(body) = view.body(code, number, row)? else { return Err(Error::not_found()) };
         let value = body.value().map_err(corrupt)?;
@@ -264,6 +267,28 @@ impl Access {
             return Ok(());
         }
         Err(Error::not_found())
+    }
+
+    /// A Binary with a security context is for those who may read that; without one it is in nobody's compartment
+    /// (R4 binary.html#security-context).
+    fn admit_binary(&self, reach: &Reach, view: &View, number: u64, row: &Row) -> Result<()> {
+        if *reach == Reach::All && self.caller.decide(Interaction::Read, None) == Ok(Reach::All) {
+            return Ok(());
+        }
+        let body = view.body(layout::BINARY_CODE, number, row)?;
+        let value = body.map(|body| body.value().map_err(corrupt)).transpose()?;
+        let context = value.as_ref().and_then(|value| value.get("securityContext"));
+        let Some(context) = context else {
+            return if *reach == Reach::All { Ok(()) } else { Err(Error::not_found()) };
+        };
+        let reference = context.get("reference").and_then(Value::as_str).unwrap_or_default();
+        let (name, id) = reference.split_once('/').ok_or_else(Error::not_found)?;
+        let code = layout::type_code(name).filter(|code| *code != layout::BINARY_CODE);
+        let code = code.ok_or_else(Error::not_found)?;
+        let reach = self.caller.decide(Interaction::Read, Some(name)).map_err(|_| Error::not_found())?;
+        let (number, row) =
+            view.find(code, id)?.filter(|(_, row)| !row.deleted).ok_or_else(Error::not_found)?;
+        self.admit(&reach, view, (code, number), &row)
     }
 
     /// The search parameters that the caller's tenant has now: to read a request with.

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Unprocessable,
     /// A named limit is exceeded (413, or 403 with code `too-costly`).
     TooCostly,
+    /// The caller has too much under way already (429).
+    Throttled,
     /// The store takes no writes, or is too busy now (503).
     Unavailable,
     /// Stored data does not check: restore it (500).
@@ -44,6 +46,7 @@ impl ErrorKind {
         Self::MultipleMatches,
         Self::Unprocessable,
         Self::TooCostly,
+        Self::Throttled,
         Self::Unavailable,
         Self::Corrupt,
         Self::Internal,
@@ -63,6 +66,7 @@ impl ErrorKind {
             }
             Self::Unprocessable => "The resource breaks a rule of its type: each issue names its place.",
             Self::TooCostly => "A named limit is exceeded: ask for less at a time.",
+            Self::Throttled => "The caller has too much under way already: finish or remove some of it.",
             Self::Unavailable => "The store takes no writes, or is too busy: try again later.",
             Self::Corrupt => "Stored data does not check: `ward index verify`, then restore.",
             Self::Internal => "A defect of Ward: report it with what the log says.",
@@ -80,6 +84,7 @@ impl ErrorKind {
             Self::MultipleMatches => IssueType::MultipleMatches,
             Self::Unprocessable => IssueType::Processing,
             Self::TooCostly => IssueType::TooCostly,
+            Self::Throttled => IssueType::Throttled,
             Self::Unavailable => IssueType::Transient,
             Self::Corrupt | Self::Internal => IssueType::Exception,
         }
@@ -125,6 +130,7 @@ impl Error {
     /// A failure of ours or of the machine: `internal` goes to the log, the client learns only the kind.
     pub fn internal(kind: ErrorKind, internal: impl std::fmt::Display) -> Self {
         let text = match kind {
+            ErrorKind::Throttled => "there is too much under way already",
             ErrorKind::Unavailable => "the store cannot do this now; try again later",
             ErrorKind::Corrupt => "stored data does not check; an administrator has to look at the store",
             _ => "an internal error; it has been logged",

@@ -257,7 +257,7 @@ impl Jobs {
             let mut state = shared.state.lock();
             if !self.has_room_in(&state, caller) {
                 return Err(Error::new(
-                    ErrorKind::Unavailable,
+                    ErrorKind::Throttled,
                     "too many jobs wait or are kept: remove finished ones with DELETE, or come again later",
                 ));
             }

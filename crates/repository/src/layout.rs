@@ -70,6 +70,9 @@ pub const PATIENT_CODE: u16 = 103;
 /// The type code of SearchParameter.
 pub const SEARCH_PARAMETER_CODE: u16 = 123;
 
+/// The type code of Binary.
+pub const BINARY_CODE: u16 = 9;
+
 /// The parameter number that compartment membership rows use in place of a search parameter.
 pub const MEMBERSHIP: u16 = 0;
 
@@ -427,6 +430,7 @@ mod tests {
         assert_eq!(TYPES.len(), 146);
         assert_eq!(type_code("Account"), Some(1));
         assert_eq!(type_code("Patient"), Some(PATIENT_CODE));
+        assert_eq!(type_code("Binary"), Some(BINARY_CODE));
         assert_eq!(type_code("SearchParameter"), Some(SEARCH_PARAMETER_CODE));
         assert_eq!(type_code("VisionPrescription"), Some(146));
     }

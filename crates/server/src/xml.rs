@@ -25,7 +25,10 @@ const FHIR_XML: &str = "application/fhir+xml; charset=utf-8";
 
 /// Turns a body in XML into one in JSON.
 pub(crate) async fn read(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    if !is_fhir(&request) || !negotiate::is_xml_body(request.headers()) {
+    // A document in plain XML is what a Binary is for.
+    let is_document =
+        request.uri().path().starts_with("/fhir/Binary") && !negotiate::is_fhir_body(request.headers());
+    if !is_fhir(&request) || is_document || !negotiate::is_xml_body(request.headers()) {
         return next.run(request).await;
     }
     match translated(&edge, request).await {

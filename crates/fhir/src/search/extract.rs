@@ -22,7 +22,7 @@ const COMBINATIONS_MAX: usize = 256;
 
 /// The ids of the patients to whose compartment `resource` belongs, each once, in the order they are found.
 ///
-/// A Patient belongs to its own compartment. Only references of the form `Patient/id` count.
+/// A Patient belongs to its own compartment, a Binary to that of the Patient who is its security context. Only references of the form `Patient/id` count.
 ///
 /// Source: FHIR R4 CompartmentDefinition `patient`.
 #[must_use]
@@ -31,6 +31,13 @@ pub fn patient_compartment(resource: &Value) -> Vec<CompactString> {
     let Some(of_type) = resource.resource_type().and_then(|name| Registry::base().of_type(name)) else {
         return patients;
     };
+    if of_type.resource_type == "Binary"
+        && let Some(patient) =
+            security_context(resource).and_then(|reference| reference.strip_prefix("Patient/"))
+        && !patient.contains('/')
+    {
+        patients.push(patient.into());
+    }
     if of_type.resource_type == "Patient"
         && let Some(id) = resource.get("id").and_then(Value::as_str)
     {
@@ -48,6 +55,11 @@ pub fn patient_compartment(resource: &Value) -> Vec<CompactString> {
         });
     }
     patients
+}
+
+/// What stands for a Binary when it is decided who may see it (R4 binary.html#security-context).
+fn security_context(binary: &Value) -> Option<&str> {
+    binary.get("securityContext")?.get("reference")?.as_str()
 }
 
 /// How all values of one resource type are read.

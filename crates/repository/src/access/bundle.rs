@@ -364,6 +364,7 @@ fn status_line(kind: ErrorKind) -> &'static str {
         ErrorKind::PreconditionFailed | ErrorKind::MultipleMatches => "412 Precondition Failed",
         ErrorKind::Unprocessable => "422 Unprocessable Entity",
         ErrorKind::TooCostly => "413 Content Too Large",
+        ErrorKind::Throttled => "429 Too Many Requests",
         ErrorKind::Unavailable => "503 Service Unavailable",
         ErrorKind::Corrupt | ErrorKind::Internal => "500 Internal Server Error",
     }

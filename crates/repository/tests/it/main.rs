@@ -11,6 +11,7 @@
 
 mod apply;
 mod audit;
+mod binary;
 mod bundles;
 mod conditional;
 mod corpus;

@@ -1,5 +1,6 @@
 //! The FHIR RESTful API (R4 3.1.0). One file an interaction or a family of them.
 
+mod binary;
 mod bundle;
 pub(crate) mod form;
 mod history;

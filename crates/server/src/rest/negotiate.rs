@@ -122,6 +122,31 @@ fn named(format: &str) -> Option<Format> {
     }
 }
 
+/// Whether a body says that it is FHIR, in whichever format; one that says nothing is taken as such.
+pub(crate) fn is_fhir_body(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE) else { return true };
+    let kind = kind.to_str().unwrap_or_default().to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    matches!(kind, "application/fhir+json" | "application/fhir+xml" | "application/json" | "text/json")
+}
+
+/// Whether an answer in a format of FHIR is asked for by name; `*/*` names none.
+pub(crate) fn wants_fhir(headers: &HeaderMap, pairs: &Pairs) -> bool {
+    if pairs.last("_format").is_some() {
+        return true;
+    }
+    let ranges = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut medias = ranges
+        .flat_map(|value| value.split(','))
+        .map(|range| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    medias.any(|media| {
+        matches!(
+            media.as_str(),
+            "application/fhir+json" | "application/fhir+xml" | "application/json" | "text/json"
+        )
+    })
+}
+
 /// Whether a body says that it is XML.
 pub(crate) fn is_xml_body(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());

@@ -7,6 +7,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
 use repository::{Conditions, Held, Read};
 
+use super::binary;
 use super::form::Pairs;
 use super::negotiate::Wishes;
 use crate::edge::Edge;
@@ -22,9 +23,12 @@ pub(crate) async fn read(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
+    let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
+    let native = binary::is_native(&resource_type, &headers, &pairs);
+    let wishes = if native { Wishes::default() } else { Wishes::read(&headers, &pairs)? };
     let access = edge.access(&headers)?;
     match access.read_if(&resource_type, &id, conditions(&headers))? {
+        Read::Found(versioned) if native => binary::answer(&edge, versioned),
         Read::Found(mut versioned) => {
             versioned.body = wishes.shape(versioned.body);
             Ok(reply::version(StatusCode::OK, versioned))
@@ -46,11 +50,16 @@ pub(crate) async fn vread(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let wishes = Wishes::read(&headers, &Pairs::parse(query.as_deref().unwrap_or_default())?)?;
+    let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
+    let native = binary::is_native(&resource_type, &headers, &pairs);
+    let wishes = if native { Wishes::default() } else { Wishes::read(&headers, &pairs)? };
     let access = edge.access(&headers)?;
     // A version id that is no number of ours names nothing, which is 404 and not a malformed request.
     let version = version.parse::<u64>().unwrap_or(0);
     let mut versioned = access.vread(&resource_type, &id, version)?;
+    if native {
+        return binary::answer(&edge, versioned);
+    }
     versioned.body = wishes.shape(versioned.body);
     Ok(reply::version(StatusCode::OK, versioned))
 }

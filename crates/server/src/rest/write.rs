@@ -10,6 +10,7 @@ use fhir::outcome::Outcome;
 use http::{HeaderMap, StatusCode, header};
 use repository::{Access, Effect, Written};
 
+use super::binary::Native;
 use super::form::Pairs;
 use super::negotiate::{self, Answer, RESOURCE, Wishes};
 use super::read::etag_version;
@@ -41,6 +42,30 @@ impl Opened {
         Ok(Self { access: edge.access(headers)?, base: edge.base(headers), wishes, edge })
     }
 
+    /// For a Binary whose content comes as it is.
+    fn document(
+        edge: Arc<Edge>,
+        query: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<(Self, Native), Refusal> {
+        let wishes = Wishes::read(headers, &Pairs::parse(query.unwrap_or_default())?).unwrap_or_default();
+        let native = Native::read(headers)?;
+        Ok((Self { access: edge.access(headers)?, base: edge.base(headers), wishes, edge }, native))
+    }
+
+    /// Reads the content, makes a Binary of it, writes, and answers.
+    async fn write_document(
+        self,
+        native: Native,
+        body: Body,
+        write: impl FnOnce(&Access, Value) -> repository::Result<Written> + Send + 'static,
+    ) -> Result<Response, Refusal> {
+        let Self { edge, access, wishes, base } = self;
+        let bytes = edge.body(body).await?;
+        let written = edge.work(move || Ok(write(&access, native.resource(&bytes))?)).await?;
+        answer(written, wishes, &base)
+    }
+
     /// Reads and parses the body, writes, and answers.
     async fn write(
         self,
@@ -62,6 +87,10 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
+    if resource_type == "Binary" && !negotiate::is_fhir_body(&headers) {
+        let (opened, meta) = Opened::document(edge, query.as_deref(), &headers)?;
+        return opened.write_document(meta, body, |access, value| access.create("Binary", value, None)).await;
+    }
     let opened = Opened::new(edge, query.as_deref(), &headers, RESOURCE)?;
     let none_exist = if_none_exist(&headers)?;
     opened.write(body, move |access, value| access.create(&resource_type, value, none_exist.as_deref())).await
@@ -75,8 +104,15 @@ pub(crate) async fn update(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let opened = Opened::new(edge, query.as_deref(), &headers, RESOURCE)?;
     let if_match = if_match(&headers)?;
+    if resource_type == "Binary" && !negotiate::is_fhir_body(&headers) {
+        let (opened, meta) = Opened::document(edge, query.as_deref(), &headers)?;
+        let meta = meta.with_id(&id);
+        return opened
+            .write_document(meta, body, move |access, value| access.update("Binary", &id, value, if_match))
+            .await;
+    }
+    let opened = Opened::new(edge, query.as_deref(), &headers, RESOURCE)?;
     opened.write(body, move |access, value| access.update(&resource_type, &id, value, if_match)).await
 }
 

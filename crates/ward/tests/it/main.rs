@@ -11,6 +11,7 @@
 
 mod support;
 
+mod binary;
 mod bulk;
 mod canary;
 mod capability;
