@@ -132,4 +132,6 @@ pub(super) const PATHS: &[Path] = &[
         verb("delete", "cancel a job", Body::None, &[], &[202])] },
     Path { path: "/fhir/$job-status/{id}/{file}", verbs: &[
         Verb { media: JOB, ..verb("get", "a file of a job", Body::None, &[], &[200]) }] },
+    Path { path: "/fhir/$subscription-ws", verbs: &[
+        verb("get", "a WebSocket for notifications of Subscriptions", Body::None, &[], &[101])] },
 ];
