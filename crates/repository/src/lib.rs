@@ -73,7 +73,9 @@ pub use jobs::{FileRole, FileWriter, JobFile, JobOptions, JobState, JobStatus, J
 pub use prepare::{RESOURCE_BYTES_MAX, TERMINOLOGY_BYTES_MAX};
 pub use reindex::{Phase, Reindexing};
 pub use storage::keys::TenantId;
-pub use store::{Options, Parts, Progress, SpaceReport, Store, index_fits, rebuild, verify};
+pub use store::{
+    IndexStatus, Options, Parts, Progress, SpaceReport, Store, index_fits, index_status, rebuild, verify,
+};
 pub use subscriptions::{
     CHANGE_TOPICS, Channel, Criteria, Definition, EVENTS_KEPT_MAX, PayloadContent, Plan, SUBSCRIPTIONS_MAX,
     Subscribed, SubscriptionEvent, SubscriptionState, SubscriptionStatus, change_topic,

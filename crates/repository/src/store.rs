@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use protect::audit::AuditLog;
 use storage::clock::{Clock, Random};
 use storage::engine::{Engine, MemoryEngine};
-use storage::keys::KeyRing;
+use storage::keys::{KeyRing, TenantId};
 use storage::log::{Log, Seq};
 use storage::shelf::Shelf;
 use tokio::sync::watch;
@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::Caller;
 use crate::layout;
 use crate::queue::Queue;
-use crate::reindex::Bell;
+use crate::reindex::{Bell, Reindexing};
 use crate::replay::{Position, fits, read_position, replay, take_layout};
 
 /// What a store is made of. All handles are shared: `ward` opens each once.
@@ -302,6 +302,37 @@ fn bring_up(
 /// [`ErrorKind::Unavailable`] if the index cannot be read.
 pub fn index_fits(engine: &dyn Engine) -> Result<bool> {
     fits(engine)
+}
+
+/// What `ward index status` tells of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexStatus {
+    /// The number of its layout.
+    pub layout: u64,
+    /// Records of the log that it has.
+    pub records_done: u64,
+    /// Records of the log.
+    pub records_total: u64,
+    /// How far the search parameters are that the tenant defined itself.
+    pub parameters: Vec<Reindexing>,
+}
+
+/// Tells how far an index is; changes nothing.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] or [`ErrorKind::Unavailable`] if log or index do not read.
+pub fn index_status(
+    log: Arc<dyn Log>,
+    engine: Arc<dyn Engine>,
+    ring: Arc<KeyRing>,
+    tenant: TenantId,
+) -> Result<IndexStatus> {
+    let records = |next: Seq| next.0.saturating_sub(Seq::FIRST.0);
+    let records_done = records(read_position(engine.as_ref())?.next);
+    let records_total = records(log.next());
+    let view = Core::new(log, engine, ring).snapshot(tenant.0)?;
+    let parameters = crate::reindex::status(&view)?;
+    Ok(IndexStatus { layout: layout::LAYOUT, records_done, records_total, parameters })
 }
 
 /// Fills an empty (or late) index from the log without serving: `ward index rebuild`.

@@ -17,6 +17,7 @@ mod lookup;
 mod meta;
 pub(crate) mod parameters;
 mod purge;
+mod reindex;
 mod status;
 mod subsumes;
 mod table;
@@ -56,4 +57,5 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
         .merge(graphql::routes())
         .merge(meta::routes())
         .merge(validate::routes())
+        .merge(reindex::routes())
 }

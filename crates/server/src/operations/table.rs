@@ -95,4 +95,5 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     row("status", subscriptions!("status"), &["Subscription"], TYPE | INSTANCE, READS),
     row("events", subscriptions!("events"), &["Subscription"], INSTANCE, READS),
     row("get-ws-binding-token", subscriptions!("get-ws-binding-token"), &["Subscription"], TYPE | INSTANCE, READS),
+    row("reindex", "urn:ward:operation:reindex", &["SearchParameter"], SYSTEM | TYPE | INSTANCE, READS),
 ];

@@ -36,6 +36,7 @@ const COMMANDS: &[&str] = &[
     "audit list",
     "index",
     "index verify",
+    "index status",
     "index rebuild",
 ];
 

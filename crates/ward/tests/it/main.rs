@@ -27,6 +27,7 @@ mod packages;
 mod pages;
 mod reference;
 mod refusals;
+mod reindex;
 mod rest;
 mod stop;
 mod subscriptions;
