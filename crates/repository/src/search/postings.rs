@@ -148,6 +148,9 @@ impl Postings {
                 values = Some(rows.part(&row.value));
                 continue;
             }
+            if !matches!(row.space, layout::POSTING | layout::COMPARTMENT) {
+                continue;
+            }
             let at =
                 rows.part(&row.key).get(parameter_place(row.space)..).and_then(|rest| rest.first_chunk());
             if at.map(|at| u16::from_be_bytes(*at)) != Some(parameter) {
