@@ -149,4 +149,51 @@ mod tests {
         check(&Subset::Data, &["resourceType", "id", "active", "name", "contact", "link", "meta"]);
         check(&Subset::Elements(vec!["name".into()]), &["resourceType", "id", "name", "meta"]);
     }
+
+    /// Every top-level element of every type, and every name that a choice can have.
+    #[test]
+    fn parts_of_every_type_follow_the_marks_of_the_definitions() {
+        let mut marked = 0;
+        for ty in definitions::resource_types() {
+            let names: Vec<String> = ty
+                .elements()
+                .iter()
+                .flat_map(|element| {
+                    let choices = element.types.iter().filter_map(|choice| choice.ty());
+                    choices.map(|choice| match element.is_choice {
+                        true => {
+                            let (first, rest) = choice.name.split_at(1);
+                            format!("{}{}{rest}", element.name, first.to_uppercase())
+                        }
+                        false => element.name.to_owned(),
+                    })
+                })
+                .collect();
+            let whole = || {
+                let mut object = Object::new();
+                object.insert("resourceType", ty.name);
+                for name in &names {
+                    object.insert(name.as_str(), Value::from("x"));
+                    object.insert(format!("_{name}").as_str(), Value::from("x"));
+                }
+                Value::Object(object)
+            };
+            for (part, text_is_kept) in
+                [(Subset::Summary, false), (Subset::Text, true), (Subset::Elements(vec![]), false)]
+            {
+                let cut = subset(whole(), &part);
+                for name in &names {
+                    let element = ty.property(name).unwrap().element;
+                    let always = matches!(name.as_str(), "id" | "meta");
+                    let kept = match part {
+                        Subset::Summary => element.is_summary,
+                        _ => element.min > 0 || (name == "text" && text_is_kept),
+                    };
+                    marked += usize::from(kept);
+                    assert_eq!(cut.get(name).is_some(), kept || always, "{}.{name} {part:?}", ty.name);
+                }
+            }
+        }
+        assert!(marked > 1000, "{marked} elements are marked: the tables say nothing");
+    }
 }

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
 use fhir::json::{Value, object};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use repository::Reindexing;
 
 use super::parameters::Parameters;
@@ -16,31 +17,50 @@ use crate::edge::Edge;
 use crate::faults;
 use crate::reply::{self, Refusal};
 use crate::rest::form::Pairs;
-use crate::rest::negotiate::Wishes;
+use crate::rest::negotiate::{self, RESOURCE, Wishes};
 
 pub(super) fn routes() -> Router<Arc<Edge>> {
     Router::new()
-        .route("/fhir/$reindex", get(of_all))
-        .route("/fhir/{type}/$reindex", get(of_type))
-        .route("/fhir/{type}/{id}/$reindex", get(of_one))
+        .route("/fhir/$reindex", get(of_all).post(of_all))
+        .route("/fhir/{type}/$reindex", get(of_type).post(of_type))
+        .route("/fhir/{type}/{id}/$reindex", get(of_one).post(of_one))
 }
+
+/// What all forms have in common: a query, and with POST a body.
+type Rest = (Method, RawQuery, HeaderMap, Body);
 
 async fn of_all(
     State(edge): State<Arc<Edge>>,
-    RawQuery(query): RawQuery,
+    method: Method,
+    query: RawQuery,
     headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    answer(edge, None, query, headers).await
+    answer(edge, None, (method, query, headers, body)).await
 }
 
 async fn of_type(
     State(edge): State<Arc<Edge>>,
     Path(resource_type): Path<String>,
-    RawQuery(query): RawQuery,
+    method: Method,
+    query: RawQuery,
     headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Refusal> {
     check_type(&resource_type)?;
-    answer(edge, None, query, headers).await
+    answer(edge, None, (method, query, headers, body)).await
+}
+
+async fn of_one(
+    State(edge): State<Arc<Edge>>,
+    Path((resource_type, id)): Path<(String, String)>,
+    method: Method,
+    query: RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    check_type(&resource_type)?;
+    answer(edge, Some(id), (method, query, headers, body)).await
 }
 
 fn check_type(resource_type: &str) -> Result<(), Refusal> {
@@ -50,26 +70,19 @@ fn check_type(resource_type: &str) -> Result<(), Refusal> {
     Err(Refusal::new(faults::UNKNOWN_PATH, "`$reindex` is there for SearchParameter alone"))
 }
 
-async fn of_one(
-    State(edge): State<Arc<Edge>>,
-    Path((resource_type, id)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    check_type(&resource_type)?;
-    answer(edge, Some(id), query, headers).await
-}
-
-async fn answer(
-    edge: Arc<Edge>,
-    id: Option<String>,
-    query: Option<String>,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
+async fn answer(edge: Arc<Edge>, id: Option<String>, rest: Rest) -> Result<Response, Refusal> {
+    let (method, RawQuery(query), headers, body) = rest;
     let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
     let wishes = Wishes::read(&headers, &pairs)?;
-    Parameters::from_query(&pairs).finish()?;
     let access = edge.access(&headers)?;
+    let given = match method {
+        Method::POST => {
+            negotiate::takes(&headers, RESOURCE)?;
+            Parameters::from_body(edge.parse(&edge.body(body).await?)?)?
+        }
+        _ => Parameters::default(),
+    };
+    given.and_query(&pairs).finish()?;
     let body = edge
         .work(move || {
             let mut found = access.reindexing()?;

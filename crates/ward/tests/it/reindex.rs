@@ -66,7 +66,11 @@ fn load(client: &mut Client, count: usize) {
 fn write(client: &mut Client, at: &AtomicUsize, count: usize, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let round = at.fetch_add(1, Ordering::Relaxed);
-        let id = if round.is_multiple_of(4) { format!("new{round}") } else { format!("p{}", round * 7919 % count) };
+        let id = if round.is_multiple_of(4) {
+            format!("new{round}")
+        } else {
+            format!("p{}", round * 7919 % count)
+        };
         let (method, body) = match round % 10 {
             9 => ("DELETE", Vec::new()),
             _ => ("PUT", patient(&id, COLOURS[round % 5]).to_vec()),
