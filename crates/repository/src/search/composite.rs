@@ -249,4 +249,47 @@ mod tests {
             assert!(!passes(&bytes[..end], &[code(2), PartTest::Text(vec![5])]));
         }
     }
+
+    /// Path and, if one is told, type of each part of a union: `(A.b as C)`, `A.b.as(C)` and `A.b`.
+    fn paths(expression: &str) -> Vec<(String, Option<String>)> {
+        let path = |part: &str| {
+            let part = part.trim().trim_start_matches('(').trim_end_matches(')').replace(".as(", " as ");
+            match part.split_once(" as ") {
+                Some((path, ty)) => (path.trim().to_owned(), Some(ty.trim().to_lowercase())),
+                None => (part.trim().to_owned(), None),
+            }
+        };
+        expression.split('|').map(path).collect()
+    }
+
+    #[test]
+    fn parameters_that_define_parts_have_all_values_of_the_parts() {
+        let mut parts = 0;
+        for ty in fhir::definitions::resource_types() {
+            for composite in
+                Registry::base().parameters(ty.name).iter().filter(|one| !one.components.is_empty())
+            {
+                for component in &composite.components {
+                    let own = defined_by(Registry::base(), composite, component);
+                    let own = own.unwrap_or_else(|| panic!("{composite:?} {component:?}"));
+                    let given = paths(&own.expression);
+                    for (focus, _) in paths(&composite.expression) {
+                        for (path, of) in paths(&component.expression) {
+                            let path = match path.strip_prefix("%resource.") {
+                                Some(rest) => format!("{}.{rest}", ty.name),
+                                None => format!("{focus}.{path}"),
+                            };
+                            // A part without a type has those of its kind, as its parameter does.
+                            let covers = |(other, its): &(String, Option<String>)| {
+                                *other == path && (its.is_none() || of.is_none() || *its == of)
+                            };
+                            assert!(given.iter().any(covers), "{composite:?} {path} {of:?}: {given:?}");
+                            parts += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert!(parts > 60, "{parts}");
+    }
 }
