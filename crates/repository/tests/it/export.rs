@@ -355,7 +355,7 @@ fn what_cannot_be_exported_is_refused_at_the_beginning() {
     );
     let few = works_with(JobOptions { waiting_max: 1, ..JobOptions::default() }, FaultDisk::new(2)).clinic();
     few.jobs.export(&me(), &ExportOptions::default(), "").unwrap();
-    assert_eq!(kind(few.jobs.export(&me(), &ExportOptions::default(), "")), "Unavailable");
+    assert_eq!(kind(few.jobs.export(&me(), &ExportOptions::default(), "")), "Throttled");
 }
 
 /// Writes numbered lines, a file a line, and stops dead at one of them.

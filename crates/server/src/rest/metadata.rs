@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use arc_swap::ArcSwapOption;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use fhir::definitions;
@@ -49,12 +50,22 @@ pub(crate) async fn metadata(
     let wishes = Wishes::read(&headers, &pairs)?;
     let base = edge.base(&headers);
     let body = match pairs.last("mode") {
-        None | Some("full" | "normative") => statement(&base),
-        Some("terminology") => terminology::statement(&base, DATE),
+        None | Some("full" | "normative") => written(&base),
+        Some("terminology") => terminology::statement(&base, DATE).to_vec(),
         Some(_) => return Err(Refusal::invalid("`mode` is `full`, `normative` or `terminology`")),
     };
-    let body = body.to_vec();
     Ok(reply::json(StatusCode::OK, wishes.shape(body)))
+}
+
+/// The statement as it is sent. It is long and the same for everybody, so the last one is kept; it depends on the base alone.
+fn written(base: &str) -> Vec<u8> {
+    static LAST: LazyLock<ArcSwapOption<(String, Vec<u8>)>> = LazyLock::new(ArcSwapOption::empty);
+    if let Some(last) = LAST.load().as_ref().filter(|last| last.0 == base) {
+        return last.1.clone();
+    }
+    let body = statement(base).to_vec();
+    LAST.store(Some(Arc::new((base.to_owned(), body.clone()))));
+    body
 }
 
 /// The `CapabilityStatement` for a server at `base`.
@@ -183,6 +194,20 @@ mod tests {
 
     use super::*;
 
+    /// A value for each part of a composite.
+    fn composite(resource_type: &str, code: &str) -> String {
+        let parameters = Registry::base().parameters(resource_type);
+        let found = parameters.iter().find(|parameter| parameter.code == code).unwrap();
+        let parts = found.components.iter().map(|part| match part.kind {
+            Kind::Number | Kind::Quantity => "5",
+            Kind::Date => "2020-01-31",
+            Kind::Uri => "urn:oid:1.2.3",
+            Kind::Reference => "http://h.example/1",
+            _ => "a",
+        });
+        parts.collect::<Vec<_>>().join("$")
+    }
+
     #[test]
     fn the_statement_is_valid_and_claims_no_search_that_is_refused() {
         let statement = statement("https://h/fhir");
@@ -212,6 +237,7 @@ mod tests {
                     "string" | "token" => "a",
                     "special" if text(parameter, "name") == "near" => "47|8|5|km",
                     "special" => "_id eq a",
+                    "composite" => &composite(&name, &text(parameter, "name")),
                     other => panic!("{name}: a parameter of kind {other} is refused"),
                 };
                 pairs.push((text(parameter, "name"), sample.to_owned()));

@@ -55,9 +55,11 @@ fn above(values: &[f64], limit: i64) -> usize {
     values.iter().filter(|value| **value > limit as f64).count()
 }
 
+/// Values in other units that convert join the matches (1 g is 1000 mg), so only pages that are full by their own unit alone can
+/// be told beforehand.
 fn quantities(truth: &Truth) -> Vec<Case> {
     let cases = truth.units.iter().filter_map(|(unit, values)| {
-        let limit = between(values)?;
+        let limit = between(values).filter(|limit| above(values, *limit) >= PAGE)?;
         let path = format!(
             "Observation?value-quantity=gt{limit}{}&_count={PAGE}",
             encode(&format!("|http://unitsofmeasure.org|{unit}"))
