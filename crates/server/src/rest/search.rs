@@ -17,6 +17,9 @@ use crate::edge::Edge;
 use crate::faults;
 use crate::reply::{self, Refusal};
 
+/// Length of a form: what is too long for a URL is asked so, such as ten thousand values.
+const FORM_BYTES_MAX: usize = 512 * 1024;
+
 /// Bytes of a query with a page token, which holds a whole search and places in its order.
 const PAGE_QUERY_BYTES_MAX: usize = 48 * 1024;
 
@@ -115,7 +118,7 @@ async fn form_pairs(
     // Before the body is read: a stranger should not make us hold one.
     edge.caller(headers)?;
     let form = edge.body(body).await?;
-    bounded(form.len(), edge.limits().query_bytes_max)?;
+    bounded(form.len(), FORM_BYTES_MAX)?;
     let form = std::str::from_utf8(&form).map_err(|_| Refusal::invalid("the form is not UTF-8"))?;
     let mut pairs = Pairs::parse(query.unwrap_or_default())?;
     pairs.0.extend(Pairs::parse(form)?.0);
