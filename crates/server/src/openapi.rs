@@ -88,7 +88,7 @@ fn described(verb: &Verb, path: &str, operation: &str) -> Value {
     let summary =
         if operation.is_empty() { verb.summary.to_owned() } else { format!("{} ${operation}", verb.summary) };
     members.push(("summary", Value::from(summary)));
-    let mut parameters: Vec<Value> = ["type", "id", "version", "name", "file", "compartment"]
+    let mut parameters: Vec<Value> = ["type", "id", "version", "name", "file", "of"]
         .into_iter()
         .filter(|name| path.contains(&format!("{{{name}}}")))
         .map(|name| object([("$ref", Value::from(format!("#/components/parameters/{name}")))]))
@@ -192,7 +192,8 @@ fn components() -> Value {
     let types = array(definitions::resource_types().map(|ty| ty.name).filter(|name| *name != "Parameters"));
     let of_type = object([("type", Value::from("string")), ("enum", types)]);
     let parameters = [
-        ("type", path("type", of_type)),
+        ("type", path("type", of_type.clone())),
+        ("of", path("of", of_type)),
         ("id", path("id", text("^[A-Za-z0-9.-]{1,64}$"))),
         ("version", path("version", object([("type", Value::from("integer")), ("minimum", Value::from(1))]))),
         ("name", path("name", text("^[a-z0-9-]{1,64}$"))),

@@ -64,3 +64,17 @@ fn every_reference_in_the_document_leads_somewhere() {
         assert!(found.is_some(), "{path}");
     }
 }
+
+#[test]
+fn every_part_of_a_path_is_described() {
+    let document = document();
+    for (path, item) in document.get("paths").unwrap().as_object().unwrap() {
+        let parts = path.split('{').skip(1).map(|part| part.split('}').next().unwrap());
+        for part in parts {
+            let reference = format!("#/components/parameters/{part}");
+            for (verb, described) in item.as_object().unwrap() {
+                assert!(described.to_string().contains(&reference), "{verb} {path}: {part}");
+            }
+        }
+    }
+}

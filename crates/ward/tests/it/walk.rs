@@ -10,6 +10,7 @@ const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
 const PARTS: &[(&str, &[&str])] = &[
     ("{type}", &["Patient", "Nothing"]),
     ("{id}", &["none", "%00"]),
+    ("{of}", &["Observation", "Nothing"]),
     ("{version}", &["1", "x"]),
     ("{of}", &["Observation", "nothing"]),
     ("{name}", &["none"]),
