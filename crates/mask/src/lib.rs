@@ -1,0 +1,14 @@
+//! Finding and hiding identities: in text, in FHIR, HL7 v2, C-CDA, CSV and DICOM, in images.
+//!
+//! [`Engine`] finds entities ([`Entity`]) in text; everything else here is structure around it. Not for: who may see what
+//! (`protect`), where bytes come from and go to (`server`, `ward`). Nothing here does I/O, reads a clock, draws randomness
+//! or logs; keys come in as [`Keys`].
+#![warn(clippy::indexing_slicing)]
+
+mod engine;
+mod entity;
+mod keys;
+
+pub use engine::{Ask, Engine, Profile, Tier};
+pub use entity::{Entity, Kind, Reason};
+pub use keys::Keys;
