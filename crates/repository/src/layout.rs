@@ -56,7 +56,7 @@ pub const WORD: Space = Space(12);
 
 /// The number of the layout: of what the rows of all spaces mean. Whoever changes the meaning of rows that stand in data
 /// folders already raises it by one; an index of another number is thrown away at the next start and built anew.
-pub const LAYOUT: u64 = 3;
+pub const LAYOUT: u64 = 4;
 
 /// The length of the tenant and partition that every key begins with.
 pub const PREFIX_BYTES: usize = 6;

@@ -27,6 +27,7 @@ pub(crate) mod postings;
 pub(crate) mod range;
 pub(crate) mod run;
 pub(crate) mod sort;
+pub(crate) mod spans;
 pub(crate) mod special;
 pub(crate) mod stream;
 pub(crate) mod subset;

@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use storage::engine::{Bytes, Direction, KeyRange, Space};
 
 use super::blocks::WordsClause;
-use super::codes::{NumberCode, date_classes, kind};
+use super::codes::kind;
 use super::composite::{self, PartTest, UnitHash};
 use super::header::Header;
 use super::range::{DateTest, NumberTest};
+use super::spans::Found;
 use super::special::BodyTest;
 use super::stream::{Gather, MERGED_MAX, Stream};
 use super::{Search, SearchError};
@@ -20,7 +21,7 @@ use crate::layout;
 const CHAIN_SEEN_MAX: usize = 100_000;
 
 /// What a point read of a member record costs, in rows of a scan.
-const MEMBER_STEPS: u64 = 2;
+pub(crate) const MEMBER_STEPS: u64 = 2;
 /// What a point read of a posting costs.
 const POSTING_STEPS: u64 = 6;
 /// Comparisons that cost as much as a row of a scan.
@@ -44,11 +45,11 @@ pub(crate) enum Clause {
     /// One of these texts.
     Texts { parameter: u16, terms: Vec<u32> },
     /// A date that passes one of the tests.
-    Dates { parameter: u16, tests: Vec<DateTest> },
+    Dates { parameter: u16, tests: Vec<DateTest>, found: Found },
     /// A number that passes one of the tests.
-    Numbers { parameter: u16, tests: Vec<NumberTest> },
+    Numbers { parameter: u16, tests: Vec<NumberTest>, found: Found },
     /// A quantity that passes one of the tests.
-    Quantities { parameter: u16, tests: Vec<QuantityTest> },
+    Quantities { parameter: u16, tests: Vec<QuantityTest>, found: Found },
     /// One of these resources, ascending.
     Numbered(Vec<u64>),
     /// Has a value (or none) of the parameter.
@@ -85,6 +86,18 @@ pub(crate) struct Composite {
     pub(crate) parameter: u16,
     /// Any of these.
     pub(crate) values: Vec<CompositeValue>,
+    /// What drives.
+    pub(crate) rows: CompositeRows,
+}
+
+/// Postings of a composite's own; a resource that has one need not pass: a code's system is not in them.
+pub(crate) enum CompositeRows {
+    /// There are none for such parts.
+    None,
+    /// Of a code beside a code: prefixes.
+    Terms(Vec<Vec<u8>>),
+    /// Of a code (its hash) beside a quantity.
+    Quantities(Vec<([u8; 8], UnitHash, NumberTest)>, Found),
 }
 
 /// One value of a composite.
@@ -121,6 +134,11 @@ pub(crate) struct Probe {
 impl Probe {
     pub(crate) fn new(type_code: u16, number: u64) -> Self {
         Self { type_code, number, record: None }
+    }
+
+    /// A candidate whose member record was read already.
+    pub(crate) fn with(type_code: u16, number: u64, record: Option<Bytes>) -> Self {
+        Self { type_code, number, record: record.map(Some) }
     }
 
     /// The candidate's member record; `None` if there is no such resource (any more).
@@ -173,13 +191,15 @@ impl Clause {
             Self::Labels { parameter, labels, .. } => Ok(probe.header(search)?.is_some_and(|header| {
                 header.labels(*parameter).any(|label| labels.binary_search(&label).is_ok())
             })),
-            Self::Dates { parameter, tests } => Ok(probe.header(search)?.is_some_and(|header| {
+            Self::Dates { parameter, tests, .. } => Ok(probe.header(search)?.is_some_and(|header| {
                 header.dates(*parameter).any(|(low, high)| tests.iter().any(|test| test.passes(low, high)))
             })),
-            Self::Numbers { parameter, tests } => Ok(probe.header(search)?.is_some_and(|header| {
+            Self::Numbers { parameter, tests, .. } => Ok(probe.header(search)?.is_some_and(|header| {
                 header.numbers(*parameter).any(|(low, high)| tests.iter().any(|test| test.passes(low, high)))
             })),
-            Self::Quantities { parameter, tests } => quantity_holds(search, probe, *parameter, tests),
+            Self::Quantities { parameter, tests, .. } => Ok(probe
+                .header(search)?
+                .is_some_and(|header| tests.iter().any(|test| test.passes(header, *parameter)))),
             Self::Numbered(numbers) => {
                 Ok(numbers.binary_search(&probe.number).is_ok() && probe.header(search)?.is_some())
             }
@@ -242,7 +262,8 @@ impl Clause {
     /// Whether the clause can give its numbers without looking at every resource of the type.
     pub(crate) fn drives(&self) -> bool {
         match self {
-            Self::Missing { .. } | Self::Not(_) | Self::Body(_) | Self::Composite(_) => false,
+            Self::Missing { .. } | Self::Not(_) | Self::Body(_) => false,
+            Self::Composite(composite) => !matches!(composite.rows, CompositeRows::None),
             Self::All(clauses) => clauses.iter().any(Self::drives),
             Self::Any(clauses) => clauses.iter().all(Self::drives),
             Self::Chain(chain) => chain.branches.iter().all(|(_, clauses)| clauses.iter().any(Self::drives)),
@@ -253,7 +274,7 @@ impl Clause {
 
     /// Whether [`Self::stream`] may give numbers for which the clause does not hold.
     pub(crate) fn is_loose(&self) -> bool {
-        matches!(self, Self::Labels { .. })
+        matches!(self, Self::Labels { .. } | Self::Composite(_))
     }
 
     /// Whether the clause gives its numbers one by one, with nothing gathered first.
@@ -263,6 +284,9 @@ impl Clause {
             Self::Texts { terms, .. } => terms.len() <= MERGED_MAX,
             Self::Targets { targets, .. } => targets.len() <= MERGED_MAX,
             Self::Words(words) => words.is_lazy(),
+            Self::Composite(Composite { rows: CompositeRows::Terms(prefixes), .. }) => {
+                prefixes.len() <= MERGED_MAX
+            }
             Self::Numbered(_) | Self::Nothing => true,
             _ => false,
         }
@@ -278,7 +302,10 @@ impl Clause {
         match self {
             Self::Nothing => Ok(Stream::Empty),
             Self::Terms { space, prefixes, .. } => search.terms_stream(*space, prefixes, from),
-            Self::Labels { prefixes, .. } => search.terms_stream(layout::POSTING, prefixes, from),
+            Self::Labels { prefixes, .. }
+            | Self::Composite(Composite { rows: CompositeRows::Terms(prefixes), .. }) => {
+                search.terms_stream(layout::POSTING, prefixes, from)
+            }
             Self::Targets { parameter, targets } => search.terms_stream(
                 layout::POSTING,
                 &target_prefixes(search, type_code, *parameter, targets),
@@ -301,6 +328,10 @@ impl Clause {
 
     /// All numbers for which the clause holds, ascending.
     fn gather(&self, search: &Search<'_>, type_code: u16) -> Result<Vec<u64>, SearchError> {
+        if let Some(found) = self.ranged() {
+            self.count_spans(search, type_code, found, u64::MAX)?;
+            return Ok(found.get().cloned().unwrap_or_default());
+        }
         let mut numbers = Gather::new(search);
         match self {
             Self::Under { prefixes, .. } => {
@@ -316,16 +347,6 @@ impl Clause {
                 for number in list {
                     if Probe::new(type_code, *number).header(search)?.is_some() {
                         numbers.push(*number)?;
-                    }
-                }
-            }
-            Self::Dates { .. } | Self::Numbers { .. } | Self::Quantities { .. } => {
-                for span in self.spans(search, type_code) {
-                    let mut scan = span.open(search);
-                    while let Some(key) = next_key(search, &mut scan)? {
-                        if let Some(number) = span.number(&key) {
-                            numbers.push(number)?;
-                        }
                     }
                 }
             }
@@ -372,6 +393,9 @@ impl Clause {
 
     /// How many rows the clause's numbers stand in, counted up to `cap`.
     pub(crate) fn estimate(&self, search: &Search<'_>, type_code: u16, cap: u64) -> Result<u64, SearchError> {
+        if let Some(found) = self.ranged() {
+            return self.count_spans(search, type_code, found, cap);
+        }
         let mut count = 0;
         let mut add = |space: Space, range: KeyRange| -> Result<bool, SearchError> {
             search.spend(SCAN_STEPS)?;
@@ -391,7 +415,9 @@ impl Clause {
                     }
                 }
             }
-            Self::Under { prefixes, .. } | Self::Labels { prefixes, .. } => {
+            Self::Under { prefixes, .. }
+            | Self::Labels { prefixes, .. }
+            | Self::Composite(Composite { rows: CompositeRows::Terms(prefixes), .. }) => {
                 for prefix in prefixes {
                     if !add(layout::POSTING, KeyRange::prefix(prefix))? {
                         break;
@@ -415,13 +441,6 @@ impl Clause {
                     }
                 }
             }
-            Self::Dates { .. } | Self::Numbers { .. } | Self::Quantities { .. } => {
-                for span in self.spans(search, type_code) {
-                    if !add(layout::POSTING, span.range)? {
-                        break;
-                    }
-                }
-            }
             Self::Chain(chain) => {
                 let members = search.members(type_code)?;
                 for (target, clauses) in &chain.branches {
@@ -438,90 +457,26 @@ impl Clause {
             }
             Self::All(clauses) => count = search.estimate_all(type_code, clauses, cap)?,
             Self::Words(words) => return words.estimate(search, type_code, cap),
-            Self::Missing { .. } | Self::Not(_) | Self::Body(_) | Self::Composite(_) => count = cap,
+            Self::Missing { .. } | Self::Not(_) | Self::Body(_) => count = cap,
+            Self::Composite(_) | Self::Dates { .. } | Self::Numbers { .. } | Self::Quantities { .. } => {
+                count = cap
+            }
         }
         Ok(count.min(cap))
     }
+}
 
-    /// The stretches of keys that hold a range clause's values.
-    fn spans(&self, search: &Search<'_>, type_code: u16) -> Vec<Span> {
-        match self {
-            Self::Dates { parameter, tests } => tests
+impl QuantityTest {
+    /// Whether one of a resource's quantities passes.
+    fn passes(&self, header: Header<'_>, parameter: u16) -> bool {
+        header.quantities(parameter).any(|own| match self.any {
+            Some(test) => test.passes(own.low, own.high),
+            None => self
+                .units
                 .iter()
-                .flat_map(|test| date_classes(*parameter).map(move |class| (test, class)))
-                .filter_map(|(test, class)| {
-                    let kind = kind::DATE | class as u8;
-                    let prefix = search.posting_prefix(type_code, *parameter, &[&[kind]]);
-                    let (first, last) = test.low_ends(class);
-                    Span::new(prefix, &first.to_be_bytes(), &last.to_be_bytes(), Check::Date(*test))
-                })
-                .collect(),
-            Self::Numbers { parameter, tests } => tests
-                .iter()
-                .flat_map(|test| {
-                    let prefix = |kind: u8| search.posting_prefix(type_code, *parameter, &[&[kind]]);
-                    number_spans(prefix(kind::NUMBER), prefix(kind::NUMBER_RANGE), *test)
-                })
-                .collect(),
-            Self::Quantities { parameter, tests } => tests
-                .iter()
-                .flat_map(|test| &test.units)
-                .flat_map(|(unit, test)| {
-                    let prefix = |kind: u8| search.posting_prefix(type_code, *parameter, &[&[kind], unit]);
-                    number_spans(prefix(kind::QUANTITY), prefix(kind::QUANTITY_RANGE), *test)
-                })
-                .collect(),
-            _ => Vec::new(),
-        }
+                .any(|(unit, test)| unit.ends_with(&own.unit) && test.passes(own.low, own.high)),
+        })
     }
-}
-
-/// The stretches of plain numbers and of ranges.
-fn number_spans(points: Vec<u8>, ranges: Vec<u8>, test: NumberTest) -> impl Iterator<Item = Span> {
-    let (first, last) = test.codes();
-    let (range_first, range_last) = test.low_ends();
-    let points = Span::new(points, &first, &last, Check::Number(test));
-    let ranges = Span::new(ranges, &range_first, &range_last, Check::Range(test));
-    points.into_iter().chain(ranges)
-}
-
-fn quantity_holds(
-    search: &Search<'_>,
-    probe: &mut Probe,
-    parameter: u16,
-    tests: &[QuantityTest],
-) -> Result<bool, SearchError> {
-    let Some(header) = probe.header(search)? else { return Ok(false) };
-    let numbers: Vec<_> = header.numbers(parameter).collect();
-    for (low, high) in numbers {
-        for test in tests {
-            if test.any.is_some_and(|test| test.passes(low, high)) {
-                return Ok(true);
-            }
-            for (unit, test) in test.units.iter().filter(|_| test.any.is_none()) {
-                if test.passes(low, high) && has_quantity(search, probe, parameter, unit, (low, high))? {
-                    return Ok(true);
-                }
-            }
-        }
-    }
-    Ok(false)
-}
-
-/// Whether the candidate has this number in this unit.
-fn has_quantity(
-    search: &Search<'_>,
-    probe: &Probe,
-    parameter: u16,
-    unit: &UnitHash,
-    (low, high): (NumberCode, NumberCode),
-) -> Result<bool, SearchError> {
-    search.spend(POSTING_STEPS)?;
-    let (kind, high) =
-        if low == high { (kind::QUANTITY, &[][..]) } else { (kind::QUANTITY_RANGE, &high[..]) };
-    let mut key = search.posting_prefix(probe.type_code, parameter, &[&[kind], unit, &low, high]);
-    key.extend_from_slice(&probe.number.to_be_bytes());
-    Ok(search.reader.contains(layout::POSTING, &key)?)
 }
 
 impl Composite {
@@ -630,51 +585,4 @@ fn next_key(search: &Search<'_>, scan: &mut storage::engine::Scan) -> Result<Opt
     let Some(row) = scan.next() else { return Ok(None) };
     search.spend(1)?;
     Ok(Some(row?.0))
-}
-
-/// A stretch of ordered postings, with a last check of each.
-struct Span {
-    range: KeyRange,
-    term_at: usize,
-    check: Check,
-}
-
-enum Check {
-    Date(DateTest),
-    Number(NumberTest),
-    Range(NumberTest),
-}
-
-impl Span {
-    /// The keys with `prefix` whose term goes on with `first` to `last` (both included); `None` if there can be none.
-    fn new(prefix: Vec<u8>, first: &[u8], last: &[u8], check: Check) -> Option<Self> {
-        let start = [prefix.as_slice(), first].concat();
-        let end = layout::prefix_end(&[prefix.as_slice(), last].concat());
-        let range = KeyRange { start, end };
-        (first <= last).then_some(Self { range, term_at: prefix.len(), check })
-    }
-
-    fn open(&self, search: &Search<'_>) -> storage::engine::Scan {
-        search.reader.scan(layout::POSTING, self.range.clone(), Direction::Forward)
-    }
-
-    /// The number of a key that passes.
-    fn number(&self, key: &[u8]) -> Option<u64> {
-        let (_, term) = key.split_at_checked(self.term_at)?;
-        let passes = match self.check {
-            Check::Date(test) => {
-                let (low, rest) = term.split_first_chunk::<8>()?;
-                test.passes(u64::from_be_bytes(*low), u64::from_be_bytes(*rest.first_chunk::<8>()?))
-            }
-            Check::Number(test) => {
-                let number = *term.first_chunk()?;
-                test.passes(number, number)
-            }
-            Check::Range(test) => {
-                let (low, rest) = term.split_first_chunk()?;
-                test.passes(*low, *rest.first_chunk()?)
-            }
-        };
-        if passes { layout::number_at_end(key) } else { None }
-    }
 }

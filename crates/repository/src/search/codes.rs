@@ -21,6 +21,9 @@
 //! | number range | 14 + 14: codes of both ends | ranges, high end filtered |
 //! | uri | 16: hash | the URI |
 //! | cell | 16: hash of a cell on earth | cells around a place |
+//! | code with code | 8 + 8: hashes of both codes of a composite | both codes |
+//! | code with quantity | 8 + 16 + 14: hash of a composite's code, the unit as in quantity, code | ranges for each code and unit |
+//! | code with quantity range | 8 + 16 + 14 + 14: the same with codes of both ends | the same, high end filtered |
 //!
 //! Dates: a search for "ends after x" must find old values that are wide (a year, an open period). So dates stand in three
 //! classes by width (a day and less, a year and less, more); within a class no value is wider than its bound, thus a scan of low ends beginning that much before
@@ -52,6 +55,9 @@ pub(crate) mod kind {
     pub(crate) const NUMBER_RANGE: u8 = 0x43;
     pub(crate) const URI: u8 = 0x50;
     pub(crate) const CELL: u8 = 0x60;
+    pub(crate) const CODE_CODE: u8 = 0x70;
+    pub(crate) const CODE_QUANTITY: u8 = 0x71;
+    pub(crate) const CODE_QUANTITY_RANGE: u8 = 0x72;
 }
 
 /// The greatest width in milliseconds of a date in each class; the last class takes what is wider.
@@ -63,8 +69,8 @@ pub(crate) const NUMBER_BYTES: usize = 14;
 /// A number's code: big-endian, compared as bytes.
 pub(crate) type NumberCode = [u8; NUMBER_BYTES];
 
-/// The longest term but those of ranges: a quantity.
-pub(crate) const TERM_BYTES_MAX: usize = 1 + 8 + 8 + NUMBER_BYTES;
+/// The longest term but those of ranges: a quantity beside a code.
+pub(crate) const TERM_BYTES_MAX: usize = 1 + 8 + 8 + 8 + NUMBER_BYTES;
 
 /// Parameters whose offsets are kept; the registry's ids are below it.
 const PARAMETERS_KEPT: usize = 4096;

@@ -144,8 +144,12 @@ impl Search<'_> {
             Kind::Token => Ok(self.tokens(type_code, parameter, values)),
             Kind::Reference => self.references(type_code, parameter, values),
             Kind::Uri => Ok(self.uris(type_code, id, values)),
-            Kind::Date => Ok(Clause::Dates { parameter: id, tests: self.dates(id, values) }),
-            Kind::Number => Ok(Clause::Numbers { parameter: id, tests: self.numbers(id, values) }),
+            Kind::Date => {
+                Ok(Clause::Dates { parameter: id, tests: self.dates(id, values), found: OnceCell::new() })
+            }
+            Kind::Number => {
+                Ok(Clause::Numbers { parameter: id, tests: self.numbers(id, values), found: OnceCell::new() })
+            }
             Kind::Quantity => self.quantities(type_code, id, values),
             Kind::Composite => self.composites(type_code, parameter, values),
             Kind::Special => Err(unsupported(parameter, "")),

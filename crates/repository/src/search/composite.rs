@@ -1,8 +1,10 @@
 //! Composite values: what stands together in one element, as the member record keeps it and as a query tests it.
 //!
-//! A composite needs no postings of its own: each of its parts is also a value of the parameter that the part is defined by,
-//! so those parameters' postings drive, and the record tells which parts stand together. Where every part stands with
-//! every other (an Observation's code and value), the record says nothing and the parts are tested one by one.
+//! A code that stands beside another code or beside a quantity has a posting of both, which drives searches that tell the code: many
+//! resources have the code and many the value, few have both. What else a composite is made of drives by its parts, each of
+//! which is also a value of the parameter that the part is defined by. Either way the record tells which parts stand together.
+//! Where every part stands with every other (an Observation's code and value), the record says nothing and the parts are
+//! tested one by one.
 //!
 //! ```text
 //! composites: { varint: bytes of the composite | part* }*
@@ -21,7 +23,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use fhir::search::{Component, Parameter, Registry};
 
-use super::codes::{NUMBER_BYTES, NumberCode};
+use super::codes::{NUMBER_BYTES, NumberCode, kind};
 use super::header::{push_varint, take, take_varint};
 use super::range::{DateTest, NumberTest};
 use super::terms::Target;
@@ -59,6 +61,30 @@ pub(crate) enum Part {
     /// Normalised, and as written.
     Text(CompactString, CompactString),
     Reference(Target),
+}
+
+/// The hash of a token without a code.
+const NO_CODE: [u8; 8] = [0; 8];
+
+/// Calls `put` with the pieces of each term that a composite has in the postings: none, unless it is a code beside a code or
+/// beside a quantity.
+pub(crate) fn postings(parts: &[Part], put: &mut dyn FnMut(&[&[u8]])) {
+    let [Part::Token { code, .. }, second] = parts else { return };
+    if *code == NO_CODE {
+        return;
+    }
+    match second {
+        Part::Token { code: other, .. } if *other != NO_CODE => put(&[&[kind::CODE_CODE], code, other]),
+        Part::Quantity { low, high, units } => {
+            for unit in units {
+                match low == high {
+                    true => put(&[&[kind::CODE_QUANTITY], code, unit, low]),
+                    false => put(&[&[kind::CODE_QUANTITY_RANGE], code, unit, low, high]),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Gives the numbers that only the committer knows.

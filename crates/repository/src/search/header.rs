@@ -7,7 +7,7 @@
 //! against a wide range.
 //!
 //! ```text
-//! version 2 | { varint: distance from the last parameter id | tag | count (varint) and values, by tag }*
+//! version 3 | { varint: distance from the last parameter id | tag | count (varint) and values, by tag }*
 //! tag 0 present      nothing; only where the parameter has no other entry
 //! tag 1 dates        low (8), varint: high - low
 //! tag 2 texts        term number (4)
@@ -16,6 +16,7 @@
 //! tag 5 labels       varint: distance from the last label's number; ascending
 //! tag 6 ranges       low code (14), high code (14)
 //! tag 7 composites   count is that of bytes; see [`super::composite`]
+//! tag 8 quantities   low code (14), high code (14), unit (8: its hash with its system)
 //! ```
 //!
 //! A parameter with values of several tags has an entry for each, ascending.
@@ -24,7 +25,7 @@ use std::collections::BTreeMap;
 
 use super::codes::{NUMBER_BYTES, NumberCode};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const PRESENT: u8 = 0;
 const DATES: u8 = 1;
 const TEXTS: u8 = 2;
@@ -33,6 +34,10 @@ const REFERENCES: u8 = 4;
 const LABELS: u8 = 5;
 const RANGES: u8 = 6;
 const COMPOSITES: u8 = 7;
+const QUANTITIES: u8 = 8;
+
+/// Bytes of one quantity.
+const QUANTITY_BYTES: usize = 2 * NUMBER_BYTES + 8;
 
 /// The values of one parameter and one tag, to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +51,16 @@ pub(crate) enum Values {
     Ranges(Vec<(NumberCode, NumberCode)>),
     /// Written by [`super::composite`].
     Composites(Vec<u8>),
+    Quantities(Vec<Quantity>),
+}
+
+/// A number, or a range of numbers, in a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Quantity {
+    pub(crate) low: NumberCode,
+    pub(crate) high: NumberCode,
+    /// The second half of a [`super::composite::UnitHash`].
+    pub(crate) unit: [u8; 8],
 }
 
 impl Values {
@@ -59,6 +74,7 @@ impl Values {
             Self::Labels(_) => LABELS,
             Self::Ranges(_) => RANGES,
             Self::Composites(_) => COMPOSITES,
+            Self::Quantities(_) => QUANTITIES,
         }
     }
 }
@@ -91,6 +107,12 @@ impl Draft {
     pub(crate) fn range(&mut self, parameter: u16, low: NumberCode, high: NumberCode) {
         if let Values::Ranges(list) = self.entry(parameter, Values::Ranges(Vec::new())) {
             list.push((low, high));
+        }
+    }
+
+    pub(crate) fn quantity(&mut self, parameter: u16, quantity: Quantity) {
+        if let Values::Quantities(list) = self.entry(parameter, Values::Quantities(Vec::new())) {
+            list.push(quantity);
         }
     }
 
@@ -184,6 +206,14 @@ fn write_values(out: &mut Vec<u8>, values: &Values) {
             for (low, high) in list {
                 out.extend_from_slice(low);
                 out.extend_from_slice(high);
+            }
+        }
+        Values::Quantities(list) => {
+            push_varint(out, list.len() as u64);
+            for quantity in list {
+                out.extend_from_slice(&quantity.low);
+                out.extend_from_slice(&quantity.high);
+                out.extend_from_slice(&quantity.unit);
             }
         }
         Values::Composites(bytes) => {
@@ -288,11 +318,20 @@ impl<'a> Header<'a> {
     pub(crate) fn numbers(self, parameter: u16) -> impl Iterator<Item = (NumberCode, NumberCode)> + 'a {
         let mut plain = self.values(parameter, NUMBERS);
         let mut ranges = self.values(parameter, RANGES);
-        std::iter::from_fn(move || {
+        let numbers = std::iter::from_fn(move || {
             if let Some(code) = take::<NUMBER_BYTES>(&mut plain) {
                 return Some((code, code));
             }
             Some((take(&mut ranges)?, take(&mut ranges)?))
+        });
+        numbers.chain(self.quantities(parameter).map(|quantity| (quantity.low, quantity.high)))
+    }
+
+    /// The quantities under a parameter: one for each unit that a quantity is found by.
+    pub(crate) fn quantities(self, parameter: u16) -> impl Iterator<Item = Quantity> + 'a {
+        let mut rest = self.values(parameter, QUANTITIES);
+        std::iter::from_fn(move || {
+            Some(Quantity { low: take(&mut rest)?, high: take(&mut rest)?, unit: take(&mut rest)? })
         })
     }
 
@@ -354,6 +393,7 @@ impl<'a> Cursor<'a> {
             LABELS => varints_length(self.rest, count)?,
             RANGES => count.checked_mul(2 * NUMBER_BYTES)?,
             COMPOSITES => count,
+            QUANTITIES => count.checked_mul(QUANTITY_BYTES)?,
             TEXTS => count.checked_mul(4)?,
             NUMBERS => count.checked_mul(NUMBER_BYTES)?,
             REFERENCES => count.checked_mul(10)?,
@@ -422,6 +462,7 @@ mod tests {
             (301, Values::Numbers(vec![[9; 14]])),
             (301, Values::Ranges(vec![([1; 14], [2; 14])])),
             (301, Values::Composites(vec![7, 8])),
+            (301, Values::Quantities(vec![Quantity { low: [3; 14], high: [4; 14], unit: [5; 8] }])),
             (302, Values::References(vec![(2, 8), (3, 9)])),
             (400, Values::References(vec![(2, 10)])),
         ]);
@@ -430,7 +471,11 @@ mod tests {
         assert_eq!(header.dates(4).collect::<Vec<_>>(), [(5, 6), (7, u64::MAX)]);
         assert_eq!(header.texts(300).collect::<Vec<_>>(), [1, 70_000]);
         assert_eq!(header.labels(300).collect::<Vec<_>>(), [3, 70_000]);
-        assert_eq!(header.numbers(301).collect::<Vec<_>>(), [([9; 14], [9; 14]), ([1; 14], [2; 14])]);
+        assert_eq!(
+            header.numbers(301).collect::<Vec<_>>(),
+            [([9; 14], [9; 14]), ([1; 14], [2; 14]), ([3; 14], [4; 14])]
+        );
+        assert_eq!(header.quantities(301).map(|quantity| quantity.unit).collect::<Vec<_>>(), [[5; 8]]);
         assert_eq!((header.composites(301), header.composites(302)), (Some(&[7, 8][..]), None));
         assert_eq!(header.references(302).collect::<Vec<_>>(), [(2, 8), (3, 9)]);
         assert_eq!(header.all_references().collect::<Vec<_>>(), [(302, 2, 8), (302, 3, 9), (400, 2, 10)]);

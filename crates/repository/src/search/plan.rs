@@ -16,6 +16,9 @@ const FIRST_LOOK: u64 = 64;
 /// Rows counted at most.
 const COUNTED_MAX: u64 = 65_536;
 
+/// What looking at a resource that comes along costs, in rows of a range.
+const LOOKED_AT_STEPS: u64 = 4;
+
 /// Who drives a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Driver {
@@ -40,8 +43,8 @@ impl Candidates<'_> {
 
     /// The same with what was read of it.
     pub(crate) fn next_probe(&mut self, search: &Search<'_>) -> Result<Option<Probe>, SearchError> {
-        'candidate: while let Some(number) = self.driver.next(search)? {
-            let mut probe = Probe::new(self.type_code, number);
+        'candidate: while let Some((number, record)) = self.driver.next_with_record(search)? {
+            let mut probe = Probe::with(self.type_code, number, record);
             for clause in &self.rest {
                 if !clause.holds(search, &mut probe)? {
                     continue 'candidate;
@@ -110,7 +113,7 @@ impl Search<'_> {
     /// Every resource of a type, ascending.
     pub(crate) fn everything(&self, type_code: u16, from: u64) -> Stream {
         let prefix = layout::Key::new(self.tenant).u16(type_code);
-        Stream::Term(self.term_scan(layout::MEMBER, prefix.as_slice(), from))
+        Stream::Members(self.term_scan(layout::MEMBER, prefix.as_slice(), from))
     }
 
     /// How many resources pass, at most: the count of the rarest clause, up to `cap`.
@@ -153,7 +156,7 @@ impl Search<'_> {
         let members = self.members(type_code)?;
         let worth = match lazy {
             Some(_) => need.saturating_mul(16).clamp(FIRST_LOOK, COUNTED_MAX),
-            None => break_even(need, members),
+            None => break_even(need, members, LOOKED_AT_STEPS),
         };
         let (rows, at) = self.rarest(type_code, &driving, worth)?;
         if rows < worth {
@@ -193,7 +196,7 @@ impl Search<'_> {
         clauses: &[&Clause],
         need: u64,
     ) -> Result<bool, SearchError> {
-        let cap = break_even(need, self.members(type_code)?);
+        let cap = break_even(need, self.members(type_code)?, 2);
         let driving: Vec<(usize, &&Clause)> =
             clauses.iter().enumerate().filter(|(_, clause)| clause.drives()).collect();
         Ok(self.rarest(type_code, &driving, cap)?.0 >= cap)
@@ -201,7 +204,7 @@ impl Search<'_> {
 }
 
 /// The count of rows from which on looking at `members` resources one by one, until `need` of them pass, is cheaper than
-/// reading all rows: with `rows` rows it looks at `need * members / rows`, at about two steps each.
-fn break_even(need: u64, members: u64) -> u64 {
-    need.saturating_mul(2).saturating_mul(members).isqrt().clamp(FIRST_LOOK, COUNTED_MAX)
+/// reading all rows: with `rows` rows it looks at `need * members / rows`, at `steps` each.
+fn break_even(need: u64, members: u64, steps: u64) -> u64 {
+    need.saturating_mul(steps).saturating_mul(members).isqrt().clamp(FIRST_LOOK, COUNTED_MAX)
 }

@@ -230,6 +230,9 @@ impl Postings {
         for (parameter, code) in &terms.numbers {
             record.number(*parameter, *code);
         }
+        for (parameter, quantity) in &terms.quantities {
+            record.quantity(*parameter, *quantity);
+        }
         for (parameter, low, high) in &terms.ranges {
             record.range(*parameter, *low, *high);
         }

@@ -1,9 +1,9 @@
 //! Streams of resource numbers, ascending and each once: what drives a plan.
 
-use storage::engine::{Direction, KeyRange, Scan, Space};
+use storage::engine::{Bytes, Direction, KeyRange, Scan, Space};
 
 use super::blocks::Blocks;
-use super::clause::SCAN_STEPS;
+use super::clause::{MEMBER_STEPS, SCAN_STEPS};
 use super::{Search, SearchError};
 use crate::layout;
 
@@ -16,6 +16,8 @@ pub(crate) enum Stream {
     Empty,
     /// The postings of one term.
     Term(Scan),
+    /// Every member of a type, with its record.
+    Members(Scan),
     /// The postings of a few terms, merged.
     Merged(Vec<(Option<u64>, Scan)>),
     /// The resources that have a word.
@@ -29,7 +31,7 @@ impl Stream {
     pub(crate) fn next(&mut self, search: &Search<'_>) -> Result<Option<u64>, SearchError> {
         match self {
             Self::Empty => Ok(None),
-            Self::Term(scan) => next_number(search, scan),
+            Self::Term(scan) | Self::Members(scan) => next_number(search, scan),
             Self::Blocks(blocks) => blocks.next(search),
             Self::List(list) => Ok(list.next()),
             Self::Merged(heads) => {
@@ -40,6 +42,20 @@ impl Stream {
                 Ok(Some(least))
             }
         }
+    }
+}
+
+impl Stream {
+    /// The next number with its member record, where that comes with it.
+    pub(crate) fn next_with_record(
+        &mut self,
+        search: &Search<'_>,
+    ) -> Result<Option<(u64, Option<Bytes>)>, SearchError> {
+        let Self::Members(scan) = self else { return Ok(self.next(search)?.map(|number| (number, None))) };
+        let Some(row) = scan.next() else { return Ok(None) };
+        search.spend(MEMBER_STEPS)?;
+        let (key, record) = row?;
+        Ok(Some((layout::number_at_end(&key).ok_or(SearchError::Corrupt)?, Some(record))))
     }
 }
 

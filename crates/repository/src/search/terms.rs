@@ -8,7 +8,8 @@ use fhir::json::Value;
 use fhir::search::{LabelOf, Parameter, ReferenceTerm, Registry, Term, TokenSource, normalise};
 
 use super::codes::{Codes, NumberCode, TERM_BYTES_MAX, kind};
-use super::composite::{Part, UnitHash};
+use super::composite::{self, Part, UnitHash};
+use super::header::Quantity;
 use super::labels::{self, Label};
 use super::words::Words;
 use crate::layout;
@@ -27,6 +28,8 @@ pub(crate) struct Terms {
     pub(crate) fixed: Vec<Fixed>,
     pub(crate) dates: Vec<(u16, u64, u64)>,
     pub(crate) numbers: Vec<(u16, NumberCode)>,
+    /// Quantities, one for each unit that they are found by.
+    pub(crate) quantities: Vec<(u16, Quantity)>,
     /// Numbers that are ranges: both ends.
     pub(crate) ranges: Vec<(u16, NumberCode, NumberCode)>,
     /// Postings whose terms are longer than [`Fixed`] takes: those of ranges.
@@ -106,6 +109,7 @@ impl Terms {
                 fixed: Vec::with_capacity(32),
                 dates: Vec::new(),
                 numbers: Vec::new(),
+                quantities: Vec::new(),
                 ranges: Vec::new(),
                 long: Vec::new(),
                 texts: Vec::new(),
@@ -128,6 +132,7 @@ impl Terms {
         self.fixed.extend(others.fixed);
         self.dates.extend(others.dates);
         self.numbers.extend(others.numbers);
+        self.quantities.extend(others.quantities);
         self.ranges.extend(others.ranges);
         self.long.extend(others.long);
         self.texts.extend(others.texts);
@@ -146,6 +151,7 @@ impl Terms {
         self.fixed.retain(|fixed| keep(fixed.parameter));
         self.dates.retain(|(parameter, ..)| keep(*parameter));
         self.numbers.retain(|(parameter, _)| keep(*parameter));
+        self.quantities.retain(|(parameter, _)| keep(*parameter));
         self.ranges.retain(|(parameter, ..)| keep(*parameter));
         self.long.retain(|(parameter, _)| keep(*parameter));
         self.texts.retain(|(parameter, ..)| keep(*parameter));
@@ -155,11 +161,20 @@ impl Terms {
         self
     }
 
+    /// Adds a posting whose pieces are known.
+    fn term(&mut self, parameter: u16, pieces: &[&[u8]]) {
+        match pieces.iter().map(|piece| piece.len()).sum::<usize>() > TERM_BYTES_MAX {
+            true => self.long.push((parameter, pieces.concat())),
+            false => self.fixed.push(Fixed::new(parameter, pieces)),
+        }
+    }
+
     fn tidy(&mut self) {
         once(&mut self.present);
         once(&mut self.fixed);
         once(&mut self.dates);
         once(&mut self.numbers);
+        once(&mut self.quantities);
         once(&mut self.ranges);
         once(&mut self.long);
         once(&mut self.texts);
@@ -252,6 +267,10 @@ impl Coder<'_> {
             Term::Number(range) => {
                 let (low, high) = self.codes.range(id, range);
                 self.number(id, &[&[kind::NUMBER]], &[&[kind::NUMBER_RANGE]], low, high);
+                match low == high {
+                    true => self.terms.numbers.push((id, low)),
+                    false => self.terms.ranges.push((id, low, high)),
+                }
             }
             Term::Quantity { range, system, code, unit } => {
                 let (low, high) = self.codes.range(id, range);
@@ -262,6 +281,9 @@ impl Coder<'_> {
                     let (point, wide) =
                         ([&[kind::QUANTITY], &unit[..]], [&[kind::QUANTITY_RANGE], &unit[..]]);
                     self.number(id, &point, &wide, low, high);
+                    let [.., a, b, c, d, e, f, g, h] = unit;
+                    let unit = [a, b, c, d, e, f, g, h];
+                    self.terms.quantities.push((id, Quantity { low, high, unit }));
                 }
             }
             Term::Reference(reference) => self.reference(id, reference),
@@ -282,15 +304,11 @@ impl Coder<'_> {
 
     /// A number under its kind and what stands before it.
     fn number(&mut self, parameter: u16, point: &[&[u8]], wide: &[&[u8]], low: NumberCode, high: NumberCode) {
-        if low == high {
-            let parts: Vec<&[u8]> = point.iter().copied().chain([&low[..]]).collect();
-            self.push(parameter, &parts);
-            self.terms.numbers.push((parameter, low));
-        } else {
-            let term = wide.iter().copied().chain([&low[..], &high[..]]).collect::<Vec<_>>().concat();
-            self.terms.long.push((parameter, term));
-            self.terms.ranges.push((parameter, low, high));
-        }
+        let pieces: Vec<&[u8]> = match low == high {
+            true => point.iter().copied().chain([&low[..]]).collect(),
+            false => wide.iter().copied().chain([&low[..], &high[..]]).collect(),
+        };
+        self.terms.term(parameter, &pieces);
     }
 
     fn label(&mut self, parameter: u16, label: Option<Label>) {
@@ -367,14 +385,16 @@ impl Coder<'_> {
         for together in all.chunk_by(|a, b| a.0 == b.0) {
             let Some((id, _)) = together.first() else { continue };
             let parameter = registry.parameter_numbered(resource_type, *id);
-            if parameter.is_some_and(|parameter| self.is_whole(registry, parameter, together)) {
-                continue;
-            }
             let coded =
                 |(_, parts): &(u16, Vec<Term>)| parts.iter().map(|part| self.part(*id, part)).collect();
             let mut found: Vec<Vec<Part>> = together.iter().filter_map(coded).take(COMPOSITES_MAX).collect();
             once(&mut found);
-            self.terms.composites.push((*id, found));
+            for parts in &found {
+                composite::postings(parts, &mut |term| self.terms.term(*id, term));
+            }
+            if !parameter.is_some_and(|parameter| self.is_whole(registry, parameter, together)) {
+                self.terms.composites.push((*id, found));
+            }
         }
     }
 
@@ -384,7 +404,7 @@ impl Coder<'_> {
         }
         let mut combinations = 1_usize;
         for (place, component) in parameter.components.iter().enumerate() {
-            let Some(own) = super::composite::defined_by(registry, parameter, component) else {
+            let Some(own) = composite::defined_by(registry, parameter, component) else {
                 return false;
             };
             let mut different: Vec<&Term> = Vec::new();
@@ -416,7 +436,7 @@ impl Coder<'_> {
     }
 
     fn push(&mut self, parameter: u16, parts: &[&[u8]]) {
-        self.terms.fixed.push(Fixed::new(parameter, parts));
+        self.terms.term(parameter, parts);
     }
 
     fn token(

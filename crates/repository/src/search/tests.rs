@@ -488,7 +488,7 @@ fn a_page_token_shows_nothing_of_the_search() {
 #[test]
 fn a_search_beyond_its_steps_is_refused_with_a_hint() {
     let (mut world, _) = world(2);
-    world.limits.steps_max = 20;
+    world.limits.steps_max = 10;
     let query = World::query(
         "Observation",
         &[("code:missing".into(), "true".into()), ("_count".into(), "50".into())],

@@ -1,15 +1,19 @@
 //! Composites: several values that must stand together.
 
+use std::cell::OnceCell;
+
 use fhir::search::query::{QueryValue, TokenSystem};
 use fhir::search::{Component, Kind, Parameter, normalise};
 
-use super::super::clause::{Clause, Composite, CompositeValue};
-use super::super::composite::{PartTest, defined_by};
+use super::super::clause::{Clause, Composite, CompositeRows, CompositeValue};
+use super::super::codes::kind;
+use super::super::composite::{PartTest, UnitHash, defined_by};
 use super::super::{Search, SearchError, terms};
 use super::unsupported;
 
 impl Search<'_> {
-    /// The composite itself and, so that something may drive, each of its parts with all their values.
+    /// The composite itself and, where it has no postings of its own, each of its parts with all their values, so that something
+    /// may drive.
     pub(super) fn composites(
         &self,
         type_code: u16,
@@ -30,13 +34,85 @@ impl Search<'_> {
             }
             compiled.push(one);
         }
-        let mut all = vec![Clause::Composite(Composite { parameter: parameter.id, values: compiled })];
+        let rows = self.composite_rows(type_code, parameter.id, values, &compiled)?;
+        let driven = !matches!(rows, CompositeRows::None);
+        let composite = Clause::Composite(Composite { parameter: parameter.id, values: compiled, rows });
+        if driven {
+            return Ok(composite);
+        }
+        let mut all = vec![composite];
         for (component, column) in parameter.components.iter().zip(&columns) {
             if let Some(own) = defined_by(self.registry, parameter, component) {
                 all.push(self.plain(type_code, own, None, column)?);
             }
         }
         Ok(Clause::All(all))
+    }
+
+    /// The composite's own postings, if all values have a code first and then a code or a quantity.
+    fn composite_rows(
+        &self,
+        type_code: u16,
+        parameter: u16,
+        values: &[QueryValue],
+        compiled: &[CompositeValue],
+    ) -> Result<CompositeRows, SearchError> {
+        let (mut terms, mut quantities) = (Vec::new(), Vec::new());
+        for (value, compiled) in values.iter().zip(compiled) {
+            let QueryValue::Composite(parts) = value else { return Ok(CompositeRows::None) };
+            let [QueryValue::Token { code: Some(code), .. }, second] = parts.as_slice() else {
+                return Ok(CompositeRows::None);
+            };
+            let code = self.codes.token_short(code);
+            match (second, compiled.tests.as_slice()) {
+                (QueryValue::Token { code: Some(other), .. }, _) => {
+                    let other = self.codes.token_short(other);
+                    terms.push(self.posting_prefix(
+                        type_code,
+                        parameter,
+                        &[&[kind::CODE_CODE], &code, &other],
+                    ));
+                }
+                (_, [_, PartTest::Quantity { any, units, like }]) => {
+                    let all = match (any, like) {
+                        (None, None) => Vec::new(),
+                        _ => self.units_beside(type_code, parameter, code)?,
+                    };
+                    let liked = |unit: &UnitHash| {
+                        let like = like.filter(|(like, _)| unit.starts_with(like)).map(|(_, test)| test);
+                        any.or(like).map(|test| (code, *unit, test))
+                    };
+                    quantities.extend(all.iter().filter_map(liked));
+                    quantities.extend(units.iter().map(|(unit, test)| (code, *unit, *test)));
+                }
+                _ => return Ok(CompositeRows::None),
+            }
+        }
+        Ok(match (terms.is_empty(), quantities.is_empty()) {
+            (false, false) => CompositeRows::None,
+            (false, true) => {
+                terms.sort_unstable();
+                terms.dedup();
+                CompositeRows::Terms(terms)
+            }
+            (true, _) => CompositeRows::Quantities(quantities, OnceCell::new()),
+        })
+    }
+
+    /// The units that occur beside a code.
+    fn units_beside(
+        &self,
+        type_code: u16,
+        parameter: u16,
+        code: [u8; 8],
+    ) -> Result<Vec<UnitHash>, SearchError> {
+        let mut units = Vec::new();
+        for kind in [kind::CODE_QUANTITY, kind::CODE_QUANTITY_RANGE] {
+            self.units_of(self.posting_prefix(type_code, parameter, &[&[kind], &code]), &mut units)?;
+        }
+        units.sort_unstable();
+        units.dedup();
+        Ok(units)
     }
 
     fn part_test(

@@ -1,5 +1,6 @@
 //! Quantities: numbers with units, and units that can be converted to each other.
 
+use std::cell::OnceCell;
 use std::ops::ControlFlow;
 
 use fhir::path::{convert_unit, unit_dimension};
@@ -48,7 +49,7 @@ impl Search<'_> {
             let units = wanted.map(|own| (*own, number)).collect();
             tests.push(QuantityTest { any: code.is_none().then_some(number), units });
         }
-        Ok(Clause::Quantities { parameter, tests })
+        Ok(Clause::Quantities { parameter, tests, found: OnceCell::new() })
     }
 
     /// The unit of a value with system and code, and the UCUM units that it can be converted to, with the value converted.
@@ -111,7 +112,7 @@ impl Search<'_> {
     }
 
     /// The units under the keys of a prefix, found by jumping from one to the next.
-    fn units_of(&self, all: Vec<u8>, units: &mut Vec<UnitHash>) -> Result<(), SearchError> {
+    pub(super) fn units_of(&self, all: Vec<u8>, units: &mut Vec<UnitHash>) -> Result<(), SearchError> {
         let end = layout::prefix_end(&all);
         let mut start = all.clone();
         loop {

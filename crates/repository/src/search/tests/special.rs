@@ -145,6 +145,10 @@ fn compared(ask: &Ask) -> Option<String> {
                     return Some(format!("{parameter} {code} {rest}"));
                 }
                 ("token" | "gender" | "flag" | "status" | "uri" | "profile" | "id", None) => "eq",
+                (_, Some("in")) => "in",
+                (_, Some("not-in")) => "ni",
+                ("token", Some("below")) => "ss",
+                ("token", Some("above")) => "sb",
                 (_, Some("not")) => return Some(format!("not ({parameter} eq {quoted})")),
                 (target, None) if TYPES.contains(&target) => "re",
                 _ => return None,
