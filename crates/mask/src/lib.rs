@@ -5,10 +5,20 @@
 //! or logs; keys come in as [`Keys`].
 #![warn(clippy::indexing_slicing)]
 
+mod custom;
 mod engine;
 mod entity;
+pub mod evaluate;
+mod gazetteer;
 mod keys;
+mod known;
+mod names;
+mod patterns;
+mod tagger;
+mod text;
 
+pub use custom::{AllowList, Recogniser, RecogniserError};
 pub use engine::{Ask, Engine, Profile, Tier};
 pub use entity::{Entity, Kind, Reason};
 pub use keys::Keys;
+pub use known::{Known, KnownBuilder};

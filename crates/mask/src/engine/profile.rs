@@ -1,0 +1,42 @@
+//! What of the findings counts, by profile.
+
+use crate::{Entity, Kind, Profile, Reason};
+
+/// Findings below this score are dropped.
+fn least_score(profile: Profile) -> f32 {
+    match profile {
+        Profile::MaxRecall => 0.2,
+        Profile::SafeHarbor | Profile::LimitedDataset => 0.5,
+        Profile::SearchSafe => 0.7,
+    }
+}
+
+/// Drops what does not count.
+pub(super) fn keep(entities: &mut Vec<Entity>, profile: Profile) {
+    let least = least_score(profile);
+    entities.retain(|entity| {
+        let sure = matches!(entity.reason, Reason::Known | Reason::Custom(_)) || entity.score >= least;
+        sure && counts(entity, profile)
+    });
+}
+
+fn counts(entity: &Entity, profile: Profile) -> bool {
+    match profile {
+        Profile::MaxRecall => true,
+        Profile::SafeHarbor | Profile::SearchSafe => {
+            entity.kind != Kind::Organization || matches!(entity.reason, Reason::Known | Reason::Custom(_))
+        }
+        // 45 CFR 164.514(e)(2) names what must go; town, city, state, ZIP code, dates and ages are not in its list.
+        Profile::LimitedDataset => match entity.kind {
+            Kind::Date | Kind::Age | Kind::Zip => false,
+            Kind::Location => !is_town(&entity.reason),
+            Kind::Organization => matches!(entity.reason, Reason::Known | Reason::Custom(_)),
+            _ => true,
+        },
+    }
+}
+
+/// Whether a place was found as a town, state or country rather than as a street or facility.
+fn is_town(reason: &Reason) -> bool {
+    matches!(reason, Reason::Gazetteer("city" | "country") | Reason::Context("state" | "town"))
+}

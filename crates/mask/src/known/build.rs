@@ -1,0 +1,226 @@
+//! Facts in, [`Known`] out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use aho_corasick::{AhoCorasickBuilder, MatchKind};
+
+use super::{EDIT_LETTERS, FACTS_MAX, Known, KnownWord, deletions, nicknames, plain_words};
+use crate::Kind;
+use crate::gazetteer::{Lex, Lexicon};
+use crate::text::fold::View;
+use crate::text::token::hash_of;
+
+/// Collects what is known of people near a patient.
+#[derive(Clone, Debug, Default)]
+pub struct KnownBuilder {
+    words: BTreeMap<String, Kind>,
+    numbers: BTreeMap<Vec<u8>, Kind>,
+    dates: BTreeSet<(u32, u32, u32)>,
+    initials: BTreeSet<(u8, u8)>,
+    phrases: BTreeMap<String, Kind>,
+}
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// Words in names of organisations and addresses that tell nothing on their own, beside those of the lists.
+fn is_general(word: &str) -> bool {
+    let lexicon = Lexicon::shared();
+    let hash = hash_of(word);
+    let lex = lexicon.of(hash);
+    word.len() < 4
+        || lex.word() > 0
+        || lex.has(Lex::CUE) && !lex.is_name()
+        || lex.has(Lex::MEDICAL.with(Lex::STATE))
+}
+
+impl KnownBuilder {
+    /// A person's name, whole or in part, in any order, with or without a comma: `Cheryl F McAllister`.
+    pub fn name(&mut self, name: &str) -> &mut Self {
+        let words = plain_words(name);
+        for word in &words {
+            self.word(word, Kind::Name);
+        }
+        if let (Some(first), Some(last)) = (words.first(), words.last())
+            && words.len() > 1
+            && let (Some(given), Some(family)) = (first.bytes().next(), last.bytes().next())
+        {
+            // Either order: "C.M." of Cheryl McAllister, however the name was handed in.
+            self.initials.extend([(given, family), (family, given)]);
+        }
+        if words.len() > 1 {
+            self.phrase(name, Kind::Name);
+        }
+        self
+    }
+
+    fn word(&mut self, word: &str, kind: Kind) {
+        let particle = [
+            "de", "la", "van", "von", "der", "den", "the", "of", "and", "mr", "mrs", "ms", "dr", "md", "jr",
+            "sr", "ii", "iii",
+        ];
+        if word.chars().count() < 2 || particle.contains(&word) || self.words.len() >= FACTS_MAX {
+            return;
+        }
+        self.words.entry(word.to_owned()).or_insert(kind);
+        for other in nicknames::of(word) {
+            self.words.entry((*other).to_owned()).or_insert(kind);
+        }
+    }
+
+    /// A date of a person's life (birth, death, a visit) as FHIR writes it: `2020-03-29`, `2020-03`; a time behind it is ignored.
+    pub fn date(&mut self, date: &str) -> &mut Self {
+        let mut parts = date.get(..10).unwrap_or(date).split('-').map(|part| part.parse::<u32>().ok());
+        let (year, month, day) = (parts.next().flatten(), parts.next().flatten(), parts.next().flatten());
+        if let (Some(year), Some(month @ 1..=12), Some(day @ 1..=31)) = (year, month, day)
+            && self.dates.len() < FACTS_MAX
+        {
+            self.dates.insert((year, month, day));
+            let short = year % 100;
+            for digits in [
+                format!("{year:04}{month:02}{day:02}"),
+                format!("{month:02}{day:02}{year:04}"),
+                format!("{day:02}{month:02}{year:04}"),
+                format!("{month:02}{day:02}{short:02}"),
+                format!("{day:02}{month:02}{short:02}"),
+                format!("{short:02}{month:02}{day:02}"),
+            ] {
+                self.numbers.entry(digits.into_bytes()).or_insert(Kind::Date);
+            }
+            if let Some(name) = MONTHS.get(month as usize - 1) {
+                for text in [format!("{name} {day}"), format!("{day} {name}"), format!("{day} of {name}")] {
+                    self.phrase(&text, Kind::Date);
+                }
+            }
+        }
+        self
+    }
+
+    /// A number or code of this kind: it is found with any separators, and by its digits alone where it has five of them.
+    pub fn number(&mut self, kind: Kind, number: &str) -> &mut Self {
+        let view = View::of(number);
+        let bare: Vec<u8> = view
+            .text
+            .bytes()
+            .filter(u8::is_ascii_alphanumeric)
+            .map(|byte| byte.to_ascii_lowercase())
+            .collect();
+        let digits: Vec<u8> = bare.iter().copied().filter(u8::is_ascii_digit).collect();
+        if self.numbers.len() >= FACTS_MAX || bare.len() > 64 {
+            return self;
+        }
+        if matches!(kind, Kind::Phone | Kind::Fax) && digits.len() >= 10 {
+            let national = digits.get(digits.len() - 10..).unwrap_or_default().to_vec();
+            let local = digits.get(digits.len() - 7..).unwrap_or_default().to_vec();
+            let american = [b"1", national.as_slice()].concat();
+            self.numbers.extend([(national, kind), (local, kind), (american, kind)]);
+        }
+        if digits.len() >= 5 {
+            self.numbers.entry(digits).or_insert(kind);
+        }
+        if bare.len() >= 4 {
+            self.numbers.entry(bare).or_insert(kind);
+        }
+        self
+    }
+
+    /// A line of an address, a city or county: found as a phrase; a city with a name of its own also without its neighbours.
+    pub fn address(&mut self, line: &str) -> &mut Self {
+        self.phrase(line, Kind::Location);
+        for part in line.split([',', ';', '\n']) {
+            self.phrase(part, Kind::Location);
+        }
+        self
+    }
+
+    /// A postal code.
+    pub fn zip(&mut self, code: &str) -> &mut Self {
+        self.number(Kind::Zip, code)
+    }
+
+    /// An organisation near the patient: found as a phrase, and by the words of its name that are not general ones.
+    pub fn organization(&mut self, name: &str) -> &mut Self {
+        self.phrase(name, Kind::Organization);
+        for word in plain_words(name) {
+            if !is_general(&word) {
+                self.words.entry(word).or_insert(Kind::Organization);
+            }
+        }
+        self
+    }
+
+    /// An e-mail or web address: whole, and what stands before the `@` if it has six characters or more.
+    pub fn online(&mut self, kind: Kind, address: &str) -> &mut Self {
+        self.phrase(address, kind);
+        if let Some((local, _)) = address.split_once('@')
+            && local.len() >= 6
+        {
+            self.phrase(local, kind);
+        }
+        self
+    }
+
+    /// Any other text of this kind, found as a phrase.
+    pub fn phrase(&mut self, text: &str, kind: Kind) -> &mut Self {
+        let view = View::of(text);
+        let plain = view.text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let letters = plain.chars().filter(|c| c.is_alphanumeric()).count();
+        let general =
+            !plain.contains(' ') && is_general(&plain) && !plain.bytes().any(|byte| byte.is_ascii_digit());
+        if letters >= 4
+            && plain.len() <= 256
+            && self.phrases.len() < FACTS_MAX
+            && !(general && kind != Kind::Location)
+        {
+            self.phrases.entry(plain).or_insert(kind);
+        }
+        self
+    }
+
+    /// Compiles the facts.
+    pub fn build(&self) -> Known {
+        let mut known = Known {
+            words: self.words.iter().map(|(word, kind)| (hash_of(word), KnownWord { kind: *kind })).collect(),
+            edits: HashMap::new(),
+            spellings: Vec::new(),
+            edit_lengths: (usize::MAX, 0),
+            numbers: self.numbers.clone().into_iter().collect(),
+            numbers_longest: self.numbers.keys().map(Vec::len).max().unwrap_or(0),
+            dates: self.dates.iter().copied().collect::<HashSet<_>>(),
+            initials: self.initials.iter().copied().collect(),
+            phrases: None,
+            phrase_kinds: self.phrases.values().copied().collect(),
+        };
+        for (word, kind) in self.words.iter().filter(|(word, _)| word.chars().count() >= EDIT_LETTERS) {
+            let index = u32::try_from(known.spellings.len()).unwrap_or(u32::MAX);
+            known.spellings.push((word.clone(), *kind));
+            let letters = word.chars().count();
+            known.edit_lengths =
+                (known.edit_lengths.0.min(letters - 1), known.edit_lengths.1.max(letters + 1));
+            for hash in deletions(word).chain([hash_of(word)]) {
+                known.edits.entry(hash).or_default().push(index);
+            }
+        }
+        // Too many phrases for an automaton cannot be: they are bounded above. Should building fail all the same, the words and
+        // numbers are still found.
+        known.phrases = AhoCorasickBuilder::new()
+            .match_kind(MatchKind::LeftmostLongest)
+            .ascii_case_insensitive(true)
+            .build(self.phrases.keys())
+            .ok()
+            .filter(|_| !self.phrases.is_empty());
+        known
+    }
+}

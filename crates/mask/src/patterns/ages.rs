@@ -1,0 +1,112 @@
+//! Ages over 89 (45 CFR 164.514(b)(2)(i)(C)): younger ones may stay.
+
+use super::{Page, found};
+use crate::gazetteer::Cue;
+use crate::text::token::{Gap, Made, hash_of};
+use crate::{Entity, Kind};
+
+const OLDEST: u32 = 125;
+
+fn is_old(value: u32) -> bool {
+    (90..=OLDEST).contains(&value)
+}
+
+fn any(hash: u64, words: &[&str]) -> bool {
+    words.iter().any(|word| hash_of(word) == hash)
+}
+
+/// `93-year-old`, `age 91`, `aged 94`, `turns 90`.
+pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
+    let token = page.tokens.at(index);
+    if !(2..=3).contains(&token.len()) {
+        return None;
+    }
+    let value: u32 = page.tokens.str(token).parse().ok()?;
+    (is_old(value) && (years_after(page, index) || age_before(page, index)))
+        .then(|| found(token.range(), Kind::Age, 0.95, "age over 89"))
+}
+
+/// Whether `years`, `-year-old`, `yo`, `y.o.`, `y/o` follow in the sense of an age.
+fn years_after(page: &Page<'_>, index: usize) -> bool {
+    let tokens = page.tokens;
+    let mut at = index + 1;
+    if tokens.at(at).is(b'-') {
+        at += 1;
+    }
+    let word = tokens.at(at);
+    if word.gap > Gap::Blank {
+        return false;
+    }
+    if any(word.hash, &["yo", "yof", "yom", "yr-old", "yrold", "jahrige", "ans", "anos", "anni"]) {
+        return true;
+    }
+    let years = any(word.hash, &["year", "years", "yr", "yrs"]);
+    let short = any(word.hash, &["y"]) && matches!(tokens.at(at + 1).first, b'/' | b'.');
+    if short {
+        return tokens.at(at + 2).hash == hash_of("o");
+    }
+    let skip = at + 1 + usize::from(tokens.at(at + 1).is(b'-')) + usize::from(tokens.at(at + 1).is(b'.'));
+    years
+        && (any(tokens.at(skip).hash, &["old"])
+            || tokens.at(skip).hash == hash_of("of") && any(tokens.at(skip + 1).hash, &["age"]))
+}
+
+fn age_before(page: &Page<'_>, index: usize) -> bool {
+    let tokens = page.tokens;
+    let mut back = 1;
+    if tokens.before(index, back).is(b':') || tokens.before(index, back).hash == hash_of("of") {
+        back += 1;
+    }
+    let word = tokens.before(index, back);
+    any(word.hash, &["age", "aged", "ages", "turns", "turned", "turning", "alter"])
+        && !any(tokens.at(index + 1).hash, &["percent", "days", "weeks", "months"])
+        && !tokens.at(index + 1).is(b'%')
+}
+
+/// `93yo`, `94F`, `91M`, `90s` behind `in her`.
+pub(super) fn mixed(page: &Page<'_>, index: usize) -> Option<Entity> {
+    let token = page.tokens.at(index);
+    let text = page.tokens.str(token);
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let value: u32 = text.get(..digits)?.parse().ok()?;
+    let tail = text.get(digits..)?.to_ascii_lowercase();
+    let old = match tail.as_str() {
+        "yo" | "yof" | "yom" | "yr" | "y" => is_old(value),
+        "f" | "m" => {
+            is_old(value) && page.cue(index + 1).has(Cue::DOSE) == page.cue(index + 1).has(Cue::ROLE)
+        }
+        "s" => value == 90 && possessive(page, index),
+        _ => false,
+    };
+    old.then(|| found(token.range(), Kind::Age, 0.9, "age over 89"))
+}
+
+/// Whether `in his`, `in her late` and so on stand before.
+fn possessive(page: &Page<'_>, index: usize) -> bool {
+    let back = 1 + usize::from(any(page.tokens.before(index, 1).hash, &["early", "mid", "late", "middle"]));
+    let dash = usize::from(page.tokens.before(index, 1).is(b'-')) * 2;
+    any(page.tokens.before(index, back + dash).hash, &["his", "her", "their", "my", "the"])
+}
+
+/// `in her nineties`, `ninety-three years old`, `centenarian`.
+pub(super) fn word(page: &Page<'_>, index: usize) -> Option<Entity> {
+    let tokens = page.tokens;
+    let token = tokens.at(index);
+    if token.made != Made::Word || !matches!(token.first | 0x20, b'n' | b'c' | b'h' | b'o') {
+        return None;
+    }
+    if any(token.hash, &["nineties", "centenarian", "nonagenarian", "supercentenarian"]) {
+        let plain = token.hash != hash_of("nineties") || possessive(page, index);
+        return plain.then(|| found(token.range(), Kind::Age, 0.9, "age over 89"));
+    }
+    if token.hash != hash_of("ninety") {
+        return None;
+    }
+    let dashed = tokens.at(index + 1).is(b'-') && tokens.at(index + 2).gap == Gap::None;
+    let unit = if dashed { index + 2 } else { index + 1 };
+    let has_unit =
+        any(tokens.at(unit).hash, &["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]);
+    let last = if has_unit { unit } else { index };
+    (years_after(page, last) || age_before(page, index))
+        .then(|| found(tokens.span(index, last), Kind::Age, 0.9, "age over 89"))
+}
