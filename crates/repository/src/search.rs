@@ -11,6 +11,7 @@
 //! Everything is bounded by [`SearchLimits`]; a query that needs more is refused as too costly.
 
 pub(crate) mod across;
+pub(crate) mod along;
 pub(crate) mod blocks;
 pub(crate) mod clause;
 pub(crate) mod codes;

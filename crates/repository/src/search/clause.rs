@@ -96,8 +96,8 @@ pub(crate) enum CompositeRows {
     None,
     /// Of a code beside a code: prefixes.
     Terms(Vec<Vec<u8>>),
-    /// Of a code (its hash) beside a quantity.
-    Quantities(Vec<([u8; 8], UnitHash, NumberTest)>, Found),
+    /// Of a code (its hash) beside a quantity, under the number of this parameter.
+    Quantities(u16, Vec<([u8; 8], UnitHash, NumberTest)>, Found),
 }
 
 /// One value of a composite.

@@ -18,7 +18,8 @@
 //! 7 reference   target type (2), target number (8)
 //! ```
 
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
 
 use compact_str::CompactString;
 use fhir::search::{Component, Parameter, Registry};
@@ -41,6 +42,40 @@ pub(crate) fn defined_by<'r>(
 ) -> Option<&'r Arc<Parameter>> {
     let found = registry.parameter(composite.resource_type, &component.code)?;
     (!composite.is_custom() && !found.is_custom() && found.kind == component.kind).then_some(found)
+}
+
+/// The parameter under whose number a composite's postings stand: the one with the same parts that reads the most elements, such
+/// as `combo-code-value-quantity` for `code-value-quantity`, or itself. `None` where a tenant's own has taken its place.
+pub(crate) fn posted_under<'r>(registry: &'r Registry, composite: &'r Parameter) -> Option<&'r Parameter> {
+    static OWNERS: OnceLock<HashMap<(&'static str, u16), u16>> = OnceLock::new();
+    if composite.is_custom() {
+        return Some(composite);
+    }
+    let owner = *OWNERS.get_or_init(owners).get(&(composite.resource_type, composite.id))?;
+    registry.parameter_numbered(composite.resource_type, owner).map(Arc::as_ref)
+}
+
+fn owners() -> HashMap<(&'static str, u16), u16> {
+    let foci = |of: &Parameter| -> BTreeSet<String> {
+        of.expression.split('|').map(|focus| focus.trim().to_owned()).collect()
+    };
+    let alike = |a: &Parameter, b: &Parameter| {
+        let parts = |of: &Parameter| -> Vec<_> {
+            of.components.iter().map(|part| (part.kind, part.expression.clone())).collect()
+        };
+        parts(a) == parts(b)
+    };
+    let mut owners = HashMap::new();
+    for ty in fhir::definitions::resource_types() {
+        let all = Registry::base().parameters(ty.name);
+        for one in all.iter().filter(|one| !one.components.is_empty()) {
+            let own = foci(one);
+            let covers = |other: &&Arc<Parameter>| alike(one, other) && foci(other).is_superset(&own);
+            let widest = all.iter().filter(covers).max_by_key(|other| (foci(other).len(), other.id));
+            owners.insert((one.resource_type, one.id), widest.map_or(one.id, |widest| widest.id));
+        }
+    }
+    owners
 }
 
 /// One part of a composite, coded as far as it can be outside the committer.
@@ -246,6 +281,19 @@ fn part_passes(rest: &mut &[u8], test: &PartTest) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_composite_is_posted_under_the_one_that_reads_more_elements() {
+        let under = |code: &str| {
+            let one = Registry::base().parameter("Observation", code).unwrap();
+            posted_under(Registry::base(), one).unwrap().code.to_string()
+        };
+        assert_eq!(under("code-value-quantity"), "combo-code-value-quantity");
+        assert_eq!(under("component-code-value-quantity"), "combo-code-value-quantity");
+        assert_eq!(under("combo-code-value-quantity"), "combo-code-value-quantity");
+        assert_eq!(under("code-value-concept"), "combo-code-value-concept");
+        assert_eq!(under("code-value-date"), "code-value-date");
+    }
 
     struct Fixed;
 

@@ -50,6 +50,10 @@ impl Search<'_> {
                 plan.insert("order", Value::from("resource number"));
                 plan.insert("driver", number(at as u64));
             }
+            Some(Strategy::AlongRange(at)) => {
+                plan.insert("order", Value::from("the range's rows"));
+                plan.insert("driver", number(at as u64));
+            }
             Some(Strategy::AlongPatient(_)) => {
                 plan.insert("order", Value::from("the patient's dated rows"));
             }

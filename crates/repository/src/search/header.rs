@@ -16,7 +16,8 @@
 //! tag 5 labels       varint: distance from the last label's number; ascending
 //! tag 6 ranges       low code (14), high code (14)
 //! tag 7 composites   count is that of bytes; see [`super::composite`]
-//! tag 8 quantities   low code (14), high code (14), unit (8: its hash with its system)
+//! tag 8 quantities   code (14), unit (8: its hash with its system)
+//! tag 9 their ranges low code (14), high code (14), unit (8)
 //! ```
 //!
 //! A parameter with values of several tags has an entry for each, ascending.
@@ -35,9 +36,7 @@ const LABELS: u8 = 5;
 const RANGES: u8 = 6;
 const COMPOSITES: u8 = 7;
 const QUANTITIES: u8 = 8;
-
-/// Bytes of one quantity.
-const QUANTITY_BYTES: usize = 2 * NUMBER_BYTES + 8;
+const QUANTITY_RANGES: u8 = 9;
 
 /// The values of one parameter and one tag, to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +50,9 @@ pub(crate) enum Values {
     Ranges(Vec<(NumberCode, NumberCode)>),
     /// Written by [`super::composite`].
     Composites(Vec<u8>),
+    /// Of which each is one number.
     Quantities(Vec<Quantity>),
+    QuantityRanges(Vec<Quantity>),
 }
 
 /// A number, or a range of numbers, in a unit.
@@ -75,6 +76,7 @@ impl Values {
             Self::Ranges(_) => RANGES,
             Self::Composites(_) => COMPOSITES,
             Self::Quantities(_) => QUANTITIES,
+            Self::QuantityRanges(_) => QUANTITY_RANGES,
         }
     }
 }
@@ -111,7 +113,11 @@ impl Draft {
     }
 
     pub(crate) fn quantity(&mut self, parameter: u16, quantity: Quantity) {
-        if let Values::Quantities(list) = self.entry(parameter, Values::Quantities(Vec::new())) {
+        let empty = match quantity.low == quantity.high {
+            true => Values::Quantities(Vec::new()),
+            false => Values::QuantityRanges(Vec::new()),
+        };
+        if let Values::Quantities(list) | Values::QuantityRanges(list) = self.entry(parameter, empty) {
             list.push(quantity);
         }
     }
@@ -209,6 +215,13 @@ fn write_values(out: &mut Vec<u8>, values: &Values) {
             }
         }
         Values::Quantities(list) => {
+            push_varint(out, list.len() as u64);
+            for quantity in list {
+                out.extend_from_slice(&quantity.low);
+                out.extend_from_slice(&quantity.unit);
+            }
+        }
+        Values::QuantityRanges(list) => {
             push_varint(out, list.len() as u64);
             for quantity in list {
                 out.extend_from_slice(&quantity.low);
@@ -329,9 +342,13 @@ impl<'a> Header<'a> {
 
     /// The quantities under a parameter: one for each unit that a quantity is found by.
     pub(crate) fn quantities(self, parameter: u16) -> impl Iterator<Item = Quantity> + 'a {
-        let mut rest = self.values(parameter, QUANTITIES);
+        let mut points = self.values(parameter, QUANTITIES);
+        let mut ranges = self.values(parameter, QUANTITY_RANGES);
         std::iter::from_fn(move || {
-            Some(Quantity { low: take(&mut rest)?, high: take(&mut rest)?, unit: take(&mut rest)? })
+            if let Some(low) = take(&mut points) {
+                return Some(Quantity { low, high: low, unit: take(&mut points)? });
+            }
+            Some(Quantity { low: take(&mut ranges)?, high: take(&mut ranges)?, unit: take(&mut ranges)? })
         })
     }
 
@@ -393,7 +410,8 @@ impl<'a> Cursor<'a> {
             LABELS => varints_length(self.rest, count)?,
             RANGES => count.checked_mul(2 * NUMBER_BYTES)?,
             COMPOSITES => count,
-            QUANTITIES => count.checked_mul(QUANTITY_BYTES)?,
+            QUANTITIES => count.checked_mul(NUMBER_BYTES + 8)?,
+            QUANTITY_RANGES => count.checked_mul(2 * NUMBER_BYTES + 8)?,
             TEXTS => count.checked_mul(4)?,
             NUMBERS => count.checked_mul(NUMBER_BYTES)?,
             REFERENCES => count.checked_mul(10)?,
@@ -462,7 +480,8 @@ mod tests {
             (301, Values::Numbers(vec![[9; 14]])),
             (301, Values::Ranges(vec![([1; 14], [2; 14])])),
             (301, Values::Composites(vec![7, 8])),
-            (301, Values::Quantities(vec![Quantity { low: [3; 14], high: [4; 14], unit: [5; 8] }])),
+            (301, Values::Quantities(vec![Quantity { low: [3; 14], high: [3; 14], unit: [5; 8] }])),
+            (301, Values::QuantityRanges(vec![Quantity { low: [3; 14], high: [4; 14], unit: [6; 8] }])),
             (302, Values::References(vec![(2, 8), (3, 9)])),
             (400, Values::References(vec![(2, 10)])),
         ]);
@@ -473,9 +492,12 @@ mod tests {
         assert_eq!(header.labels(300).collect::<Vec<_>>(), [3, 70_000]);
         assert_eq!(
             header.numbers(301).collect::<Vec<_>>(),
-            [([9; 14], [9; 14]), ([1; 14], [2; 14]), ([3; 14], [4; 14])]
+            [([9; 14], [9; 14]), ([1; 14], [2; 14]), ([3; 14], [3; 14]), ([3; 14], [4; 14])]
         );
-        assert_eq!(header.quantities(301).map(|quantity| quantity.unit).collect::<Vec<_>>(), [[5; 8]]);
+        assert_eq!(
+            header.quantities(301).map(|quantity| quantity.unit).collect::<Vec<_>>(),
+            [[5; 8], [6; 8]]
+        );
         assert_eq!((header.composites(301), header.composites(302)), (Some(&[7, 8][..]), None));
         assert_eq!(header.references(302).collect::<Vec<_>>(), [(2, 8), (3, 9)]);
         assert_eq!(header.all_references().collect::<Vec<_>>(), [(302, 2, 8), (302, 3, 9), (400, 2, 10)]);

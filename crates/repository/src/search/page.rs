@@ -20,7 +20,7 @@ use super::dictionary::RowSealer;
 use super::header::{push_varint, take_varint};
 use super::sort::{Place, SortValue};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Pages back that a token leads to.
 const BEGINNINGS_MAX: usize = 16;
@@ -91,6 +91,11 @@ impl Beginnings {
                         out.push(2);
                         push_text(out, text);
                     }
+                    SortValue::Row(row) => {
+                        out.push(3);
+                        push_varint(out, row.len() as u64);
+                        out.extend_from_slice(row);
+                    }
                 }
             }
             out.extend_from_slice(&place.number.to_be_bytes());
@@ -106,7 +111,8 @@ impl Beginnings {
                 values.push(match take_byte(rest)? {
                     0 => SortValue::Missing,
                     1 => SortValue::Code(u128::from_be_bytes(take_array(rest)?)),
-                    _ => SortValue::Text(take_text(rest)?),
+                    2 => SortValue::Text(take_text(rest)?),
+                    _ => SortValue::Row(take_bytes(rest)?.to_vec()),
                 });
             }
             places.push(Place { values, number: u64::from_be_bytes(take_array(rest)?) });
@@ -142,10 +148,14 @@ fn push_text(out: &mut Vec<u8>, text: &str) {
 }
 
 fn take_text(rest: &mut &[u8]) -> Option<String> {
+    std::str::from_utf8(take_bytes(rest)?).ok().map(str::to_owned)
+}
+
+fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = usize::try_from(take_varint(rest)?).ok()?;
-    let (text, after) = rest.split_at_checked(length)?;
+    let (bytes, after) = rest.split_at_checked(length)?;
     *rest = after;
-    std::str::from_utf8(text).ok().map(str::to_owned)
+    Some(bytes)
 }
 
 fn take_array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -214,7 +224,12 @@ mod tests {
     #[test]
     fn what_a_token_holds_reads_as_it_was_written() {
         let place = |number| Place {
-            values: vec![SortValue::Missing, SortValue::Code(u128::MAX), SortValue::Text("ä".into())],
+            values: vec![
+                SortValue::Missing,
+                SortValue::Code(u128::MAX),
+                SortValue::Text("ä".into()),
+                SortValue::Row(vec![0xFF]),
+            ],
             number,
         };
         let pairs = vec![("name".to_owned(), "Zoë".to_owned()), ("_count".to_owned(), "2".to_owned())];

@@ -43,14 +43,11 @@ impl Candidates<'_> {
 
     /// The same with what was read of it.
     pub(crate) fn next_probe(&mut self, search: &Search<'_>) -> Result<Option<Probe>, SearchError> {
-        'candidate: while let Some((number, record)) = self.driver.next_with_record(search)? {
+        while let Some((number, record)) = self.driver.next_with_record(search)? {
             let mut probe = Probe::with(self.type_code, number, record);
-            for clause in &self.rest {
-                if !clause.holds(search, &mut probe)? {
-                    continue 'candidate;
-                }
+            if search.each_holds(self.rest.iter().copied(), &mut probe)? {
+                return Ok(Some(probe));
             }
-            return Ok(Some(probe));
         }
         Ok(None)
     }
@@ -59,12 +56,21 @@ impl Candidates<'_> {
 impl Search<'_> {
     /// Whether all clauses hold for a candidate, which must exist.
     pub(crate) fn all_hold(&self, clauses: &[Clause], probe: &mut Probe) -> Result<bool, SearchError> {
+        Ok(self.each_holds(clauses, probe)? && probe.header(self)?.is_some())
+    }
+
+    /// The same of a candidate of which it is known whether it exists.
+    pub(super) fn each_holds<'c>(
+        &self,
+        clauses: impl IntoIterator<Item = &'c Clause>,
+        probe: &mut Probe,
+    ) -> Result<bool, SearchError> {
         for clause in clauses {
             if !clause.holds(self, probe)? {
                 return Ok(false);
             }
         }
-        Ok(probe.header(self)?.is_some())
+        Ok(true)
     }
 
     /// The resources of a type that pass all clauses, wherever only a few more than all may be wanted.

@@ -64,6 +64,8 @@ pub(crate) struct Matches {
 pub(crate) enum Strategy {
     /// In the order of numbers, as the plan gives them.
     ByNumber(Driver),
+    /// In the order of the rows of a range: of the clause at this place.
+    AlongRange(usize),
     /// Along a patient's dates.
     AlongPatient(u64),
     /// Along the dates of a type.
@@ -101,7 +103,10 @@ impl Search<'_> {
         }
 
         let need = count + 1;
-        let strategy = self.strategy(type_code, query, &clauses, &keys, need)?;
+        let strategy = match self.along(&clauses).filter(|_| keys.is_empty()) {
+            Some(at) => Strategy::AlongRange(at),
+            None => self.strategy(type_code, query, &clauses, &keys, need)?,
+        };
         let after = beginnings.last();
         let (mut places, known) = self.places(type_code, &clauses, &keys, strategy, after, need)?;
         let more = places.len() > count;
@@ -170,6 +175,7 @@ impl Search<'_> {
                 }
                 Ok((places, None))
             }
+            Strategy::AlongRange(at) => Ok((self.along_places(type_code, clauses, at, after, need)?, None)),
             Strategy::AlongPatient(patient) => {
                 Ok((self.walk_places(type_code, clauses, keys, Some(patient), after, need)?, None))
             }

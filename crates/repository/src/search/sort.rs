@@ -36,6 +36,8 @@ pub(crate) enum SortValue {
     Code(u128),
     /// A normalised text.
     Text(String),
+    /// A row's key behind type and parameter, where matches come in the order of a range's rows.
+    Row(Vec<u8>),
     /// No value.
     Missing,
 }
@@ -112,6 +114,7 @@ impl Key {
             (_, SortValue::Missing) => return Ordering::Less,
             (SortValue::Code(left), SortValue::Code(right)) => left.cmp(right),
             (SortValue::Text(left), SortValue::Text(right)) => left.cmp(right),
+            (SortValue::Row(left), SortValue::Row(right)) => left.cmp(right),
             _ => Ordering::Equal,
         };
         if self.descending { order.reverse() } else { order }

@@ -16,7 +16,7 @@ pub(crate) type Found = OnceCell<Vec<u64>>;
 
 /// A stretch of ordered postings, with a last check of each.
 pub(crate) struct Span {
-    range: KeyRange,
+    pub(super) range: KeyRange,
     term_at: usize,
     check: Check,
 }
@@ -37,7 +37,7 @@ impl Span {
     }
 
     /// The number of a key that passes.
-    fn number(&self, key: &[u8]) -> Option<u64> {
+    pub(super) fn number(&self, key: &[u8]) -> Option<u64> {
         let (_, term) = key.split_at_checked(self.term_at)?;
         let passes = match self.check {
             Check::Date(test) => {
@@ -74,7 +74,7 @@ impl Clause {
                 Some(found)
             }
             Self::Composite(composite) => match &composite.rows {
-                CompositeRows::Quantities(_, found) => Some(found),
+                CompositeRows::Quantities(.., found) => Some(found),
                 CompositeRows::Terms(_) | CompositeRows::None => None,
             },
             _ => None,
@@ -82,7 +82,7 @@ impl Clause {
     }
 
     /// The stretches of keys that hold a range clause's values.
-    fn spans(&self, search: &Search<'_>, type_code: u16) -> Vec<Span> {
+    pub(super) fn spans(&self, search: &Search<'_>, type_code: u16) -> Vec<Span> {
         match self {
             Self::Dates { parameter, tests, .. } => tests
                 .iter()
@@ -110,11 +110,10 @@ impl Clause {
                 })
                 .collect(),
             Self::Composite(composite) => match &composite.rows {
-                CompositeRows::Quantities(rows, _) => rows
+                CompositeRows::Quantities(id, rows, _) => rows
                     .iter()
                     .flat_map(|(code, unit, test)| {
-                        let id = composite.parameter;
-                        let prefix = |kind: u8| search.posting_prefix(type_code, id, &[&[kind], code, unit]);
+                        let prefix = |kind: u8| search.posting_prefix(type_code, *id, &[&[kind], code, unit]);
                         of_numbers(prefix(kind::CODE_QUANTITY), prefix(kind::CODE_QUANTITY_RANGE), *test)
                     })
                     .collect(),

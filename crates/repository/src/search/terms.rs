@@ -3,6 +3,8 @@
 //! Extracting, normalising and hashing happen here. What only the committer can know stays open: the numbers of reference
 //! targets, of texts and of labels; [`super::Postings`] fills them in. Not for: deciding what a parameter reads (`fhir::search`).
 
+use std::sync::Arc;
+
 use compact_str::CompactString;
 use fhir::json::Value;
 use fhir::search::{LabelOf, Parameter, ReferenceTerm, Registry, Term, TokenSource, normalise};
@@ -384,13 +386,18 @@ impl Coder<'_> {
         let resource_type = layout::type_name(self.terms.type_code).unwrap_or_default();
         for together in all.chunk_by(|a, b| a.0 == b.0) {
             let Some((id, _)) = together.first() else { continue };
-            let parameter = registry.parameter_numbered(resource_type, *id);
+            let parameter = registry.parameter_numbered(resource_type, *id).map(Arc::as_ref);
             let coded =
                 |(_, parts): &(u16, Vec<Term>)| parts.iter().map(|part| self.part(*id, part)).collect();
             let mut found: Vec<Vec<Part>> = together.iter().filter_map(coded).take(COMPOSITES_MAX).collect();
             once(&mut found);
-            for parts in &found {
-                composite::postings(parts, &mut |term| self.terms.term(*id, term));
+            if parameter
+                .and_then(|one| composite::posted_under(registry, one))
+                .is_some_and(|own| own.id == *id)
+            {
+                for parts in &found {
+                    composite::postings(parts, &mut |term| self.terms.term(*id, term));
+                }
             }
             if !parameter.is_some_and(|parameter| self.is_whole(registry, parameter, together)) {
                 self.terms.composites.push((*id, found));

@@ -150,7 +150,7 @@ fn index_search_equals_a_plain_scan() {
     }
     // The questions are worth asking, and every way to an order is taken.
     assert!(found_some > 1000 && found_none > 100, "{found_some} {found_none}");
-    assert!(orders.len() == 4 && orders.values().all(|count| *count > 20), "{orders:?}");
+    assert!(orders.len() == 5 && orders.values().all(|count| *count > 20), "{orders:?}");
 }
 
 #[test]

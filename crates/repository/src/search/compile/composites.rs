@@ -7,7 +7,7 @@ use fhir::search::{Component, Kind, Parameter, normalise};
 
 use super::super::clause::{Clause, Composite, CompositeRows, CompositeValue};
 use super::super::codes::kind;
-use super::super::composite::{PartTest, UnitHash, defined_by};
+use super::super::composite::{PartTest, UnitHash, defined_by, posted_under};
 use super::super::{Search, SearchError, terms};
 use super::unsupported;
 
@@ -34,7 +34,10 @@ impl Search<'_> {
             }
             compiled.push(one);
         }
-        let rows = self.composite_rows(type_code, parameter.id, values, &compiled)?;
+        let rows = match posted_under(self.registry, parameter) {
+            Some(owner) => self.composite_rows(type_code, owner, values)?,
+            None => CompositeRows::None,
+        };
         let driven = !matches!(rows, CompositeRows::None);
         let composite = Clause::Composite(Composite { parameter: parameter.id, values: compiled, rows });
         if driven {
@@ -49,34 +52,30 @@ impl Search<'_> {
         Ok(Clause::All(all))
     }
 
-    /// The composite's own postings, if all values have a code first and then a code or a quantity.
+    /// The postings of `owner` that hold the composite's, if all values have a code first and then a code or a quantity.
     fn composite_rows(
         &self,
         type_code: u16,
-        parameter: u16,
+        owner: &Parameter,
         values: &[QueryValue],
-        compiled: &[CompositeValue],
     ) -> Result<CompositeRows, SearchError> {
+        let [_, component] = owner.components.as_slice() else { return Ok(CompositeRows::None) };
         let (mut terms, mut quantities) = (Vec::new(), Vec::new());
-        for (value, compiled) in values.iter().zip(compiled) {
+        for value in values {
             let QueryValue::Composite(parts) = value else { return Ok(CompositeRows::None) };
             let [QueryValue::Token { code: Some(code), .. }, second] = parts.as_slice() else {
                 return Ok(CompositeRows::None);
             };
             let code = self.codes.token_short(code);
-            match (second, compiled.tests.as_slice()) {
+            match (second, self.part_test(type_code, owner, component, second)?) {
                 (QueryValue::Token { code: Some(other), .. }, _) => {
-                    let other = self.codes.token_short(other);
-                    terms.push(self.posting_prefix(
-                        type_code,
-                        parameter,
-                        &[&[kind::CODE_CODE], &code, &other],
-                    ));
+                    let term = [&[kind::CODE_CODE][..], &code, &self.codes.token_short(other)];
+                    terms.push(self.posting_prefix(type_code, owner.id, &term));
                 }
-                (_, [_, PartTest::Quantity { any, units, like }]) => {
+                (_, PartTest::Quantity { any, units, like }) => {
                     let all = match (any, like) {
                         (None, None) => Vec::new(),
-                        _ => self.units_beside(type_code, parameter, code)?,
+                        _ => self.units_beside(type_code, owner.id, code)?,
                     };
                     let liked = |unit: &UnitHash| {
                         let like = like.filter(|(like, _)| unit.starts_with(like)).map(|(_, test)| test);
@@ -95,7 +94,7 @@ impl Search<'_> {
                 terms.dedup();
                 CompositeRows::Terms(terms)
             }
-            (true, _) => CompositeRows::Quantities(quantities, OnceCell::new()),
+            (true, _) => CompositeRows::Quantities(owner.id, quantities, OnceCell::new()),
         })
     }
 
