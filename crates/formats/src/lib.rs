@@ -5,4 +5,5 @@
 //! does I/O, reads a clock, draws randomness or logs.
 #![warn(clippy::indexing_slicing)]
 
+pub mod dicom;
 pub mod hl7v2;

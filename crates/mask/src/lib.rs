@@ -10,6 +10,7 @@ mod engine;
 mod entity;
 pub mod evaluate;
 mod gazetteer;
+pub mod image;
 mod keys;
 mod known;
 mod names;

@@ -1,0 +1,307 @@
+//! Reading text off an image with two networks: one finds lines, one reads them.
+
+use rten::{Model, ModelOptions, OpRegistry};
+use rten_tensor::prelude::*;
+use rten_tensor::{NdTensor, Tensor};
+
+use super::area::TextBox;
+use super::raster::Raster;
+use super::recognise::{self, CROP_HEIGHT, CROP_WIDTH_MIN, Reading};
+use super::tiles::{self, Tile};
+use super::{Area, ImageError, detect};
+
+/// Crops that go through the recogniser together.
+const BATCH_MAX: usize = 8;
+/// A reading less sure than this is tried upside down and with inverted contrast.
+const RETRY_BELOW: f32 = 0.75;
+/// A box this much higher than wide is text turned by a quarter.
+const TURNED_FROM: f32 = 1.5;
+
+/// Bounds of one reading.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadLimits {
+    /// Most pixels of an image.
+    pub pixels_max: u64,
+    /// Most text boxes of an image.
+    pub boxes_max: usize,
+}
+
+impl Default for ReadLimits {
+    /// 120 million pixels (a page of 30,000 x 4,000), 20,000 boxes.
+    fn default() -> Self {
+        Self { pixels_max: 120_000_000, boxes_max: 20_000 }
+    }
+}
+
+/// A word and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Word {
+    /// Its bytes in the line's text.
+    pub range: std::ops::Range<usize>,
+    /// Its pixels.
+    pub area: Area,
+}
+
+/// A line of text, or the part of one that the detector saw as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// What it says; empty if nothing could be read.
+    pub text: String,
+    /// How sure the reading is, 0 to 1.
+    pub score: f32,
+    /// Its pixels.
+    pub area: Area,
+    /// Its words, from the left.
+    pub words: Vec<Word>,
+    /// Whether the text runs from left to right, and not up, down or askew.
+    pub is_level: bool,
+}
+
+/// Reads text off images. Made once from the models' bytes, used from many threads.
+pub struct Reader {
+    detector: Model,
+    recogniser: Model,
+    characters: Vec<String>,
+    limits: ReadLimits,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Reader({} characters)", self.characters.len())
+    }
+}
+
+/// What was seen on an image before, so that what did not change is not looked at again.
+///
+/// The networks give equal results for equal pixels: leaving out a tile or a box whose pixels are the same changes nothing of
+/// the result. It is why an image can be read again after each round of masking in a fraction of the time.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    tiles: Vec<(Tile, Vec<TextBox>)>,
+    lines: Vec<(TextBox, Line)>,
+}
+
+impl Memory {
+    /// Forgets all that touched an area.
+    pub(super) fn forget(&mut self, changed: &[Area]) {
+        let touches = |area: &Area| changed.iter().any(|changed| changed.intersects(area));
+        self.tiles.retain(|(tile, _)| !touches(&tile.source));
+        // A crop's edge takes its neighbours' colours in.
+        self.lines.retain(|(_, line)| !touches(&line.area.grown(2, u32::MAX, u32::MAX)));
+    }
+}
+
+impl Reader {
+    /// A reader from the bytes of two ONNX models of the PP-OCR family: a detector (DB) and a recogniser (CTC).
+    ///
+    /// `dictionary` has one character a line; without it, the recogniser's own (`character` in its metadata) is taken.
+    ///
+    /// # Errors
+    /// [`ImageError::Model`] if a model cannot be loaded or there is no dictionary.
+    pub fn new(
+        detection: Vec<u8>,
+        recognition: Vec<u8>,
+        dictionary: Option<&str>,
+        limits: ReadLimits,
+    ) -> Result<Self, ImageError> {
+        let detector = load("detection", detection)?;
+        let recogniser = load("recognition", recognition)?;
+        let own = recogniser.metadata().get("character");
+        let dictionary = dictionary.or(own).ok_or_else(|| ImageError::Model {
+            model: "recognition",
+            reason: "it has no dictionary of characters".to_owned(),
+        })?;
+        let characters = dictionary.lines().map(str::to_owned).collect();
+        Ok(Self { detector, recogniser, characters, limits })
+    }
+
+    /// The lines of text on an image, from the top, then from the left.
+    ///
+    /// # Errors
+    /// [`ImageError::TooManyPixels`] and [`ImageError::TooMuchText`] beyond the limits; [`ImageError::Run`].
+    pub fn read(&self, raster: &Raster) -> Result<Vec<Line>, ImageError> {
+        self.read_again(raster, &mut Memory::default())
+    }
+
+    pub(super) fn read_again(&self, raster: &Raster, memory: &mut Memory) -> Result<Vec<Line>, ImageError> {
+        let boxes = self.boxes(raster, memory)?;
+        let mut known = std::mem::take(&mut memory.lines);
+        let (mut lines, mut unread) = (Vec::new(), Vec::new());
+        for text in boxes {
+            match known.iter().position(|(seen, _)| *seen == text) {
+                Some(at) => lines.push(known.swap_remove(at)),
+                None => unread.push(text),
+            }
+        }
+        let readings = self.readings(raster, &unread)?;
+        lines.extend(unread.iter().zip(readings).map(|(text, (turned, reading))| {
+            (*text, line(&turned, reading, raster.width(), raster.height()))
+        }));
+        lines.sort_by_key(|(_, line)| (line.area.top, line.area.left));
+        memory.lines.clone_from(&lines);
+        Ok(lines.into_iter().map(|(_, line)| line).collect())
+    }
+
+    fn boxes(&self, raster: &Raster, memory: &mut Memory) -> Result<Vec<TextBox>, ImageError> {
+        let (width, height) = (raster.width(), raster.height());
+        if u64::from(width) * u64::from(height) > self.limits.pixels_max {
+            return Err(ImageError::TooManyPixels { width, height, pixels_max: self.limits.pixels_max });
+        }
+        let border = raster.border_grey();
+        let mut known = std::mem::take(&mut memory.tiles);
+        for tile in tiles::of(raster) {
+            let found = match known.iter().position(|(seen, _)| *seen == tile) {
+                Some(at) => known.swap_remove(at).1,
+                None => self.detect(raster, &tile, border)?,
+            };
+            memory.tiles.push((tile, found));
+        }
+        let boxes = tiles::joined(&memory.tiles, raster);
+        if boxes.len() > self.limits.boxes_max {
+            return Err(ImageError::TooMuchText { boxes_max: self.limits.boxes_max });
+        }
+        Ok(boxes)
+    }
+
+    /// The boxes on one tile, in pixels of the image.
+    fn detect(&self, raster: &Raster, tile: &Tile, border: f32) -> Result<Vec<TextBox>, ImageError> {
+        let Some(planes) = tile.planes(raster, border) else { return Ok(Vec::new()) };
+        let shape = [1, 3, tile.rows, tile.columns];
+        let map = run(&self.detector, "detection", shape, planes)?;
+        if map.shape() != [1, 1, tile.rows, tile.columns] {
+            return Err(ImageError::Run { model: "detection", reason: "it gives no map".to_owned() });
+        }
+        let found = detect::boxes(&map.to_vec(), tile.columns)?;
+        Ok(found.iter().map(|text| tile.in_image(text)).collect())
+    }
+
+    /// The best reading of each box, with the box turned as it was read.
+    fn readings(&self, raster: &Raster, boxes: &[TextBox]) -> Result<Vec<(TextBox, Reading)>, ImageError> {
+        let first: Vec<(TextBox, bool)> = boxes
+            .iter()
+            .map(|text| if is_turned(text) { text.turned(false) } else { *text })
+            .map(|text| (text, false))
+            .collect();
+        let mut best: Vec<(TextBox, Reading)> =
+            first.iter().map(|(text, _)| *text).zip(self.recognise(raster, &first)?).collect();
+        let doubtful: Vec<usize> = best
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, reading))| reading.score < RETRY_BELOW)
+            .map(|(at, _)| at)
+            .collect();
+        // Upside down (for a turned box: the other way) and as the negative.
+        for (flipped, inverted) in [(true, false), (false, true)] {
+            let crops: Vec<(TextBox, bool)> = doubtful
+                .iter()
+                .filter_map(|at| first.get(*at))
+                .map(|(text, _)| (if flipped { text.flipped() } else { *text }, inverted))
+                .collect();
+            let readings = self.recognise(raster, &crops)?;
+            for ((at, (text, _)), reading) in doubtful.iter().zip(&crops).zip(readings) {
+                if let Some(slot) = best.get_mut(*at)
+                    && reading.score > slot.1.score
+                {
+                    *slot = (*text, reading);
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    /// Reads crops (and whether each is inverted) in batches of about equal width.
+    fn recognise(&self, raster: &Raster, crops: &[(TextBox, bool)]) -> Result<Vec<Reading>, ImageError> {
+        let mut order: Vec<usize> = (0..crops.len()).collect();
+        let width_of = |at: &usize| crops.get(*at).map_or(0, |(text, _)| recognise::crop_width(text));
+        order.sort_by_key(width_of);
+        let mut readings = vec![Reading::default(); crops.len()];
+        for batch in order.chunks(BATCH_MAX) {
+            let widest = batch.iter().map(width_of).max().unwrap_or(0).max(CROP_WIDTH_MIN);
+            let stride = widest.next_multiple_of(32);
+            let size = 3 * CROP_HEIGHT * stride;
+            let mut planes = vec![0.0; batch.len() * size];
+            for (at, planes) in batch.iter().zip(planes.chunks_exact_mut(size)) {
+                if let Some((text, inverted)) = crops.get(*at) {
+                    recognise::crop(raster, text, *inverted, stride, planes);
+                }
+            }
+            let shape = [batch.len(), 3, CROP_HEIGHT, stride];
+            let steps = run(&self.recogniser, "recognition", shape, planes)?;
+            let [count, steps_each, classes] =
+                <[usize; 3]>::try_from(steps.shape().as_ref()).unwrap_or([0; 3]);
+            if count != batch.len() || steps_each == 0 || classes < 2 {
+                return Err(ImageError::Run { model: "recognition", reason: "it gives no steps".to_owned() });
+            }
+            let values = steps.to_vec();
+            for (at, steps) in batch.iter().zip(values.chunks_exact(steps_each * classes)) {
+                let filled = width_of(at) as f32 / stride as f32;
+                if let Some(slot) = readings.get_mut(*at) {
+                    *slot = recognise::decode(steps, classes, &self.characters, filled);
+                }
+            }
+        }
+        Ok(readings)
+    }
+}
+
+fn is_turned(text: &TextBox) -> bool {
+    text.is_upright() && text.height > text.width * TURNED_FROM
+}
+
+fn load(name: &'static str, bytes: Vec<u8>) -> Result<Model, ImageError> {
+    ModelOptions::with_ops(OpRegistry::with_all_ops())
+        .load(bytes)
+        .map_err(|error| ImageError::Model { model: name, reason: error.to_string() })
+}
+
+fn run(
+    model: &Model,
+    name: &'static str,
+    shape: [usize; 4],
+    values: Vec<f32>,
+) -> Result<Tensor<f32>, ImageError> {
+    let failed = |reason: String| ImageError::Run { model: name, reason };
+    let input = NdTensor::try_from_data(shape, values).map_err(|error| failed(error.to_string()))?;
+    let output = model.run_one(input.view().into(), None).map_err(|error| failed(error.to_string()))?;
+    output.into_tensor::<f32>().ok_or_else(|| failed("its output is of another type".to_owned()))
+}
+
+/// A reading as a line with its words' places.
+fn line(text: &TextBox, reading: Reading, width: u32, height: u32) -> Line {
+    let is_level = text.is_upright();
+    let mut words = Vec::new();
+    let mut open: Option<(usize, f32, f32)> = None;
+    // Half a letter's width, to either side of a letter's middle; the first and last reach the ends.
+    let half = 0.75 / reading.places.len().max(4) as f32;
+    let end = reading.text.len();
+    let marks = reading.text.char_indices().zip(&reading.places);
+    for ((at, letter), place) in marks {
+        if letter.is_whitespace() {
+            if let Some((start, from, to)) = open.take() {
+                words.push((start..at, from, to));
+            }
+            continue;
+        }
+        let (start, from, _) = open.unwrap_or((at, (place - half).max(0.0), 0.0));
+        open = Some((start, from, (place + half).min(1.0)));
+    }
+    if let Some((start, from, to)) = open {
+        words.push((start..end, from, to));
+    }
+    if let Some(first) = words.first_mut() {
+        first.1 = 0.0;
+    }
+    if let Some(last) = words.last_mut() {
+        last.2 = 1.0;
+    }
+    Line {
+        score: reading.score,
+        area: text.area(0.0, 1.0, width, height),
+        words: words
+            .into_iter()
+            .map(|(range, from, to)| Word { range, area: text.area(from, to, width, height) })
+            .collect(),
+        text: reading.text,
+        is_level,
+    }
+}

@@ -1,0 +1,217 @@
+//! An image in parts of bounded size, and the boxes of the parts put together again.
+
+use super::Area;
+use super::area::TextBox;
+use super::edges::Edges;
+use super::raster::Raster;
+
+/// Side of a tile as the network sees it, in pixels.
+const SIDE: u32 = 960;
+/// Two tiles share this much, so that a line of usual height lies whole in one.
+const SHARED: u32 = 96;
+/// The network wants sides of this multiple.
+const MULTIPLE: u32 = 32;
+/// Small images are enlarged until the shorter side has this many pixels, but not more than [`ENLARGE_MAX`] times.
+const SHORT_SIDE: f32 = 736.0;
+const ENLARGE_MAX: f32 = 2.0;
+/// A margin around the image: text that touches the edge is else not seen.
+const MARGIN: u32 = 16;
+/// Side of the whole image seen small, for letters too large for a tile.
+const OVERVIEW: f32 = 640.0;
+/// A box whose shorter side is more than this share of the image's longer side is part of the picture, not text.
+const LETTER_SHARE_MAX: f32 = 0.25;
+/// Where there is an overview, boxes on tiles count up to this height only (in the tile's pixels): a tile sees too little
+/// of something larger, and takes ribs for letters.
+const TILE_HEIGHT_MAX: f32 = 96.0;
+/// In the overview only boxes of this height (in its pixels) count; smaller ones the tiles see better.
+const OVERVIEW_HEIGHT_MIN: f32 = 20.0;
+
+/// One part of the image, scaled for the network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Tile {
+    /// The pixels that it shows.
+    pub(super) source: Area,
+    /// Network pixels for one image pixel.
+    scale: f32,
+    /// Size for the network.
+    pub(super) columns: usize,
+    pub(super) rows: usize,
+    is_overview: bool,
+}
+
+/// The tiles of an image: the parts that have edges, for text has, cut to a bounded size.
+pub(super) fn of(raster: &Raster) -> Vec<Tile> {
+    let (width, height) = (raster.width(), raster.height());
+    let edges = Edges::of(raster);
+    let short = width.min(height).max(1) as f32;
+    let scale = (SHORT_SIDE / short).clamp(1.0, ENLARGE_MAX);
+    let side = (SIDE as f32 / scale) as u32;
+    let shared = (SHARED as f32 / scale) as u32;
+    let mut tiles = Vec::new();
+    for region in edges.regions(width, height) {
+        for (top, rows) in spans(region.height(), side, shared) {
+            for (left, columns) in spans(region.width(), side, shared) {
+                tiles.push(tile(
+                    Area::new(region.left + left, region.top + top, columns, rows),
+                    scale,
+                    false,
+                ));
+            }
+        }
+    }
+    if width.max(height) > side {
+        let scale = OVERVIEW / width.max(height) as f32;
+        tiles.push(tile(Area::new(0, 0, width, height), scale, true));
+    }
+    tiles
+}
+
+fn tile(source: Area, scale: f32, is_overview: bool) -> Tile {
+    let side = |pixels: u32| {
+        let scaled = (pixels as f32 * scale).ceil() as u32 + 2 * MARGIN;
+        scaled.next_multiple_of(MULTIPLE) as usize
+    };
+    Tile { source, scale, columns: side(source.width()), rows: side(source.height()), is_overview }
+}
+
+/// Starts and lengths that cover `length`, of about equal size, `shared` in common.
+fn spans(length: u32, side: u32, shared: u32) -> Vec<(u32, u32)> {
+    let step = side.saturating_sub(shared).max(1);
+    let count = length.saturating_sub(shared).div_ceil(step).max(1);
+    let each = (length.saturating_sub(shared)).div_ceil(count) + shared;
+    (0..count)
+        .map(|at| {
+            let start = (at * (each - shared)).min(length.saturating_sub(1));
+            (start, each.min(length - start))
+        })
+        .collect()
+}
+
+impl Tile {
+    /// Its pixels as three planes of values from -1 to 1; `None` if all are of one colour, for then there is nothing to see.
+    pub(super) fn planes(&self, raster: &Raster, border: f32) -> Option<Vec<f32>> {
+        let size = self.columns * self.rows;
+        let mut planes = vec![border / 127.5 - 1.0; 3 * size];
+        let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+        let points = ((1.0 / self.scale).round() as usize).clamp(1, 8);
+        let (left, top) = (self.source.left as f32, self.source.top as f32);
+        for row in 0..self.rows {
+            for column in 0..self.columns {
+                let (u, v) = (column as f32 - MARGIN as f32, row as f32 - MARGIN as f32);
+                let inside = |at: f32, length: u32| at >= 0.0 && at < length as f32 * self.scale;
+                if !inside(u, self.source.width()) || !inside(v, self.source.height()) {
+                    continue;
+                }
+                let colour = self.colour(raster, (u, v), (left, top), points);
+                for (plane, value) in colour.into_iter().enumerate() {
+                    (low, high) = (low.min(value), high.max(value));
+                    if let Some(slot) = planes.get_mut(plane * size + row * self.columns + column) {
+                        *slot = value / 127.5 - 1.0;
+                    }
+                }
+            }
+        }
+        (high - low > 1.0).then_some(planes)
+    }
+
+    /// The mean colour of the image pixels under one network pixel.
+    fn colour(
+        &self,
+        raster: &Raster,
+        (u, v): (f32, f32),
+        (left, top): (f32, f32),
+        points: usize,
+    ) -> [f32; 3] {
+        if self.scale == 1.0 {
+            let [red, green, blue] = raster.at((left + u) as i64, (top + v) as i64);
+            return [f32::from(red), f32::from(green), f32::from(blue)];
+        }
+        let mut sum = [0.0; 3];
+        for i in 0..points {
+            for j in 0..points {
+                let x = left + (u + (i as f32 + 0.5) / points as f32) / self.scale;
+                let y = top + (v + (j as f32 + 0.5) / points as f32) / self.scale;
+                for (sum, value) in sum.iter_mut().zip(raster.sample(x, y)) {
+                    *sum += value;
+                }
+            }
+        }
+        sum.map(|sum| sum / (points * points) as f32)
+    }
+
+    /// A box of the network's map, in pixels of the image.
+    pub(super) fn in_image(&self, text: &TextBox) -> TextBox {
+        let place = |at: f32, start: u32| (at - MARGIN as f32) / self.scale + start as f32;
+        TextBox {
+            centre: (place(text.centre.0, self.source.left), place(text.centre.1, self.source.top)),
+            width: text.width / self.scale,
+            height: text.height / self.scale,
+            ..*text
+        }
+    }
+}
+
+/// All tiles' boxes: what two tiles both saw once, what an edge cut in two whole.
+pub(super) fn joined(tiles: &[(Tile, Vec<TextBox>)], raster: &Raster) -> Vec<TextBox> {
+    let side_max = raster.width().max(raster.height()) as f32 * LETTER_SHARE_MAX;
+    let has_overview = tiles.iter().any(|(tile, _)| tile.is_overview);
+    let mut all: Vec<TextBox> = Vec::new();
+    for (tile, boxes) in tiles {
+        for text in boxes {
+            let side = text.height.min(text.width);
+            let wanted = match (tile.is_overview, has_overview) {
+                (true, _) => side * tile.scale >= OVERVIEW_HEIGHT_MIN,
+                (false, true) => side * tile.scale <= TILE_HEIGHT_MAX,
+                (false, false) => true,
+            };
+            if !wanted || side > side_max.max(64.0) {
+                continue;
+            }
+            let mut text = *text;
+            // A joined box may touch a third.
+            while let Some(at) = all.iter().position(|other| is_same_line(other, &text, tiles.len() > 1)) {
+                let other = all.swap_remove(at);
+                text = union(&other, &text);
+            }
+            all.push(text);
+        }
+    }
+    all
+}
+
+/// Whether two boxes show parts of one line.
+fn is_same_line(a: &TextBox, b: &TextBox, tiled: bool) -> bool {
+    let (left, right) = (a.area(0.0, 1.0, u32::MAX, u32::MAX), b.area(0.0, 1.0, u32::MAX, u32::MAX));
+    if !tiled || !left.intersects(&right) {
+        return false;
+    }
+    if left.rows_shared(&right) > 0.8 && left.columns_shared(&right) > 0.8 {
+        return true; // one lies in the other
+    }
+    let alike = |a: f32, b: f32| a.max(b) <= 1.6 * a.min(b);
+    if a.is_upright() && b.is_upright() {
+        let level = left.rows_shared(&right) > 0.6 && alike(a.height, b.height);
+        let steep = left.columns_shared(&right) > 0.6 && alike(a.width, b.width);
+        return level || steep;
+    }
+    let near = ((a.centre.0 - b.centre.0).powi(2) + (a.centre.1 - b.centre.1).powi(2)).sqrt();
+    near < a.height.min(b.height)
+}
+
+fn union(a: &TextBox, b: &TextBox) -> TextBox {
+    if !a.is_upright() || !b.is_upright() {
+        return if a.width * a.height >= b.width * b.height { *a } else { *b };
+    }
+    let edge = |text: &TextBox, sign: f32| {
+        (text.centre.0 + sign * text.width / 2.0, text.centre.1 + sign * text.height / 2.0)
+    };
+    let ((a_left, a_top), (b_left, b_top)) = (edge(a, -1.0), edge(b, -1.0));
+    let ((a_right, a_bottom), (b_right, b_bottom)) = (edge(a, 1.0), edge(b, 1.0));
+    TextBox::upright(
+        a_left.min(b_left),
+        a_top.min(b_top),
+        a_right.max(b_right),
+        a_bottom.max(b_bottom),
+        a.score.max(b.score),
+    )
+}
