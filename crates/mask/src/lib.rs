@@ -15,8 +15,10 @@ mod keys;
 mod known;
 mod names;
 mod patterns;
+pub mod records;
 mod tagger;
 mod text;
+pub mod transform;
 
 pub use custom::{AllowList, Recogniser, RecogniserError};
 pub use engine::{Ask, Engine, Profile, Tier};
