@@ -11,7 +11,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
 use fhir::json::{Value, object};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use repository::Access;
 
 use super::parameters;
@@ -29,12 +29,13 @@ pub(super) fn routes() -> Router<Arc<Edge>> {
 async fn of_versions(
     State(edge): State<Arc<Edge>>,
     Path((resource_type, id)): Path<(String, String)>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
     let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    let mut given = parameters::gathered(&edge, &pairs, &headers, body).await?;
+    let mut given = parameters::gathered(&edge, &method, &pairs, &headers, body).await?;
     let (from, to) = (given.count("fromVersion")?, given.count("toVersion")?);
     let include_meta = given.boolean("includeMeta")?.unwrap_or(false);
     given.finish()?;
@@ -58,12 +59,13 @@ async fn of_versions(
 
 async fn of_two(
     State(edge): State<Arc<Edge>>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
     let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    let mut given = parameters::gathered(&edge, &pairs, &headers, body).await?;
+    let mut given = parameters::gathered(&edge, &method, &pairs, &headers, body).await?;
     let (from, to) = (given.text("from")?, given.text("to")?);
     let include_meta = given.boolean("includeMeta")?.unwrap_or(false);
     given.finish()?;

@@ -8,7 +8,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
 use fhir::json::{Value, array, object};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use repository::Document;
 
 use super::parameters;
@@ -25,6 +25,7 @@ pub(super) fn routes() -> Router<Arc<Edge>> {
 async fn document(
     State(edge): State<Arc<Edge>>,
     Path((resource_type, id)): Path<(String, String)>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -34,7 +35,7 @@ async fn document(
     if resource_type != "Composition" {
         return Err(Refusal::new(faults::UNKNOWN_PATH, "`$document` is there for a Composition alone"));
     }
-    let mut given = parameters::gathered(&edge, &pairs, &headers, body).await?;
+    let mut given = parameters::gathered(&edge, &method, &pairs, &headers, body).await?;
     let persist = given.boolean("persist")?.unwrap_or(false);
     given.finish()?;
     let access = edge.access(&headers)?;

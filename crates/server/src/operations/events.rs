@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use repository::PayloadContent;
 
 use super::status::{Asked, Known};
@@ -21,27 +21,18 @@ use crate::subscriptions::{Kind, uuid};
 const BYTES_MAX: usize = 16 << 20;
 
 pub(super) fn routes() -> Router<Arc<Edge>> {
-    Router::new().route("/fhir/Subscription/{id}/$events", get(by_query).post(by_body))
+    Router::new().route("/fhir/Subscription/{id}/$events", get(events).post(events))
 }
 
-async fn by_query(
+async fn events(
     State(edge): State<Arc<Edge>>,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let asked = Asked::query(query, headers)?;
-    answer(edge, id, asked).await
-}
-
-async fn by_body(
-    State(edge): State<Arc<Edge>>,
-    Path(id): Path<String>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::body(&edge, query, headers, body).await?;
+    let asked = Asked::read(&edge, &method, query, headers, body).await?;
     answer(edge, id, asked).await
 }
 

@@ -9,47 +9,34 @@ use axum::response::Response;
 use axum::routing::get;
 use fhir::definitions;
 use fhir::search::query::PAGE_PARAMETER;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use repository::EverythingOptions;
 
-use super::parameters::Parameters;
+use super::parameters::{self, Parameters};
 use crate::edge::Edge;
 use crate::faults;
 use crate::reply::{self, Refusal};
 use crate::rest::form::{self, Pairs};
-use crate::rest::negotiate::{self, RESOURCE, Wishes};
+use crate::rest::negotiate::Wishes;
 use crate::rest::page;
 
 pub(super) fn routes() -> Router<Arc<Edge>> {
     Router::new()
-        .route("/fhir/{type}/{id}/$everything", get(by_query).post(by_body))
+        .route("/fhir/{type}/{id}/$everything", get(of_one).post(of_one))
         .route("/fhir/{type}/$everything", get(of_type).post(of_type))
 }
 
-async fn by_query(
+async fn of_one(
     State(edge): State<Arc<Edge>>,
-    Path((resource_type, id)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    let parameters = Parameters::from_query(&pairs);
-    answer(edge, (resource_type, id), &pairs, parameters, headers).await
-}
-
-async fn by_body(
-    State(edge): State<Arc<Edge>>,
-    Path((resource_type, id)): Path<(String, String)>,
+    Path(focus): Path<(String, String)>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    negotiate::takes(&headers, RESOURCE)?;
-    edge.caller(&headers)?;
-    let body = edge.body(body).await?;
     let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    let parameters = Parameters::from_body(edge.parse(&body)?)?.and_query(&pairs);
-    answer(edge, (resource_type, id), &pairs, parameters, headers).await
+    let parameters = parameters::gathered(&edge, &method, &pairs, &headers, body).await?;
+    answer(edge, focus, &pairs, parameters, headers).await
 }
 
 /// Every patient's everything is what an export is for: one answer could not hold it.

@@ -10,13 +10,13 @@ use axum::routing::get;
 use http::{HeaderMap, Method, Uri};
 use repository::{ExportLevel, ExportOptions};
 
-use super::parameters::Parameters;
+use super::parameters::{self, Parameters};
 use crate::edge::Edge;
 use crate::faults;
 use crate::jobs;
 use crate::reply::Refusal;
 use crate::rest::form::Pairs;
-use crate::rest::negotiate::{self, RESOURCE, Wishes};
+use crate::rest::negotiate::Wishes;
 
 /// What `_outputFormat` may say; all mean the same.
 const FORMATS: [&str; 3] = ["application/fhir+ndjson", "application/ndjson", "ndjson"];
@@ -80,13 +80,7 @@ async fn kick_off(
     let pairs = Pairs::parse(uri.query().unwrap_or_default())?;
     let wishes = Wishes::read(&headers, &pairs)?;
     let caller = edge.caller(&headers)?;
-    let mut parameters = if method == Method::POST {
-        negotiate::takes(&headers, RESOURCE)?;
-        let body = edge.body(body).await?;
-        Parameters::from_body(edge.parse(&body)?)?.and_query(&pairs)
-    } else {
-        Parameters::from_query(&pairs)
-    };
+    let mut parameters = parameters::gathered(&edge, &method, &pairs, &headers, body).await?;
     let options = options(level, &mut parameters)?;
     if !wishes.lenient {
         parameters.finish()?;

@@ -14,7 +14,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
 use fhir::json::{Value, object};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use repository::{Caller, Channel};
 
 use super::status::{Asked, Known};
@@ -29,48 +29,31 @@ pub(crate) const SOCKET_PATH: &str = "$subscription-ws";
 
 pub(super) fn routes() -> Router<Arc<Edge>> {
     Router::new()
-        .route("/fhir/Subscription/$get-ws-binding-token", get(of_type_by_query).post(of_type_by_body))
-        .route("/fhir/Subscription/{id}/$get-ws-binding-token", get(of_one_by_query).post(of_one_by_body))
+        .route("/fhir/Subscription/$get-ws-binding-token", get(of_type).post(of_type))
+        .route("/fhir/Subscription/{id}/$get-ws-binding-token", get(of_one).post(of_one))
         .route("/fhir/$subscription-ws", get(socket))
 }
 
-async fn of_type_by_query(
+async fn of_type(
     State(edge): State<Arc<Edge>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let asked = Asked::query(query, headers)?;
-    answer(edge, None, asked).await
-}
-
-async fn of_type_by_body(
-    State(edge): State<Arc<Edge>>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::body(&edge, query, headers, body).await?;
+    let asked = Asked::read(&edge, &method, query, headers, body).await?;
     answer(edge, None, asked).await
 }
 
-async fn of_one_by_query(
+async fn of_one(
     State(edge): State<Arc<Edge>>,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let asked = Asked::query(query, headers)?;
-    answer(edge, Some(id), asked).await
-}
-
-async fn of_one_by_body(
-    State(edge): State<Arc<Edge>>,
-    Path(id): Path<String>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::body(&edge, query, headers, body).await?;
+    let asked = Asked::read(&edge, &method, query, headers, body).await?;
     answer(edge, Some(id), asked).await
 }
 

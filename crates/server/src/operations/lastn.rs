@@ -8,14 +8,14 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
 use fhir::search::query;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
-use super::parameters::Parameters;
+use super::parameters;
 use crate::edge::Edge;
 use crate::faults;
 use crate::reply::{self, Refusal};
 use crate::rest::form::{self, Pairs};
-use crate::rest::negotiate::{self, RESOURCE, Wishes};
+use crate::rest::negotiate::Wishes;
 use crate::rest::page;
 
 /// Observations read at a time.
@@ -27,31 +27,19 @@ const RESERVED: &[&str] =
     &["_sort", "_count", "_page", "_summary", "_elements", "_include", "_revinclude", "_total"];
 
 pub(super) fn routes() -> Router<Arc<Edge>> {
-    Router::new().route("/fhir/{type}/$lastn", get(by_query).post(by_body))
+    Router::new().route("/fhir/{type}/$lastn", get(lastn).post(lastn))
 }
 
-async fn by_query(
+async fn lastn(
     State(edge): State<Arc<Edge>>,
     Path(resource_type): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    answer(edge, &resource_type, pairs.clone(), pairs, headers).await
-}
-
-async fn by_body(
-    State(edge): State<Arc<Edge>>,
-    Path(resource_type): Path<String>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    negotiate::takes(&headers, RESOURCE)?;
-    edge.caller(&headers)?;
-    let body = edge.body(body).await?;
     let shape = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    let given = Parameters::from_body(edge.parse(&body)?)?.and_query(&shape);
+    let given = parameters::gathered(&edge, &method, &shape, &headers, body).await?;
     answer(edge, &resource_type, given.into_pairs()?, shape, headers).await
 }
 

@@ -11,7 +11,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use fhir::json::{Value, array, object};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use repository::{Access, Written};
 
 use super::parameters::{self, Parameters};
@@ -32,34 +32,35 @@ pub(super) fn routes() -> Router<Arc<Edge>> {
 async fn of_current(
     State(edge): State<Arc<Edge>>,
     Path((resource_type, id)): Path<(String, String)>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    shown(edge, query, headers, body, move |access| access.read(&resource_type, &id)).await
+    shown(edge, (method, query, headers, body), move |access| access.read(&resource_type, &id)).await
 }
 
 /// `GET Type/id/_history/version/$meta`.
 async fn of_version(
     State(edge): State<Arc<Edge>>,
     Path((resource_type, id, version)): Path<(String, String, String)>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
     let version = version.parse::<u64>().map_err(|_| Refusal::invalid("a version is a whole number"))?;
-    shown(edge, query, headers, body, move |access| access.vread(&resource_type, &id, version)).await
+    shown(edge, (method, query, headers, body), move |access| access.vread(&resource_type, &id, version))
+        .await
 }
 
 async fn shown(
     edge: Arc<Edge>,
-    query: Option<String>,
-    headers: HeaderMap,
-    body: Body,
+    (method, query, headers, body): (Method, Option<String>, HeaderMap, Body),
     read: impl FnOnce(&Access) -> repository::Result<repository::Versioned> + Send + 'static,
 ) -> Result<Response, Refusal> {
     let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-    parameters::gathered(&edge, &pairs, &headers, body).await?.finish()?;
+    parameters::gathered(&edge, &method, &pairs, &headers, body).await?.finish()?;
     let wishes = Wishes::read(&headers, &pairs)?;
     let access = edge.access(&headers)?;
     let shared = Arc::clone(&edge);

@@ -7,29 +7,30 @@ use axum::body::Body;
 use fhir::json::{self, Value};
 use fhir::outcome::{Issue, IssueType};
 use fhir::search::date;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::edge::Edge;
 use crate::reply::Refusal;
 use crate::rest::form::Pairs;
 use crate::rest::negotiate::{self, RESOURCE};
 
-/// The parameters of a request by GET or POST: those of its query, and those of its body if it has one.
+/// The parameters of a request: those of its query and, with POST, those of its body, which has to be a `Parameters` resource.
 ///
 /// # Errors
 /// 401 before a body is read for nobody; 415, 413, 400 for a body that is no `Parameters` resource.
 pub(crate) async fn gathered(
     edge: &Edge,
+    method: &Method,
     pairs: &Pairs,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Parameters, Refusal> {
     edge.caller(headers)?;
-    let body = edge.body(body).await?;
-    if body.is_empty() {
+    if method != Method::POST {
         return Ok(Parameters::from_query(pairs));
     }
     negotiate::takes(headers, RESOURCE)?;
+    let body = edge.body(body).await?;
     Ok(Parameters::from_body(edge.parse(&body)?)?.and_query(pairs))
 }
 
@@ -61,7 +62,6 @@ enum Content {
     Nothing,
 }
 
-#[allow(dead_code, reason = "getters for operations to come")]
 impl Parameters {
     /// Those of a query. What shapes the answer alone (`_format`, `_pretty`) is left out.
     pub(crate) fn from_query(pairs: &Pairs) -> Self {

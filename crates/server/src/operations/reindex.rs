@@ -12,12 +12,12 @@ use fhir::json::{Value, object};
 use http::{HeaderMap, Method, StatusCode};
 use repository::Reindexing;
 
-use super::parameters::Parameters;
+use super::parameters;
 use crate::edge::Edge;
 use crate::faults;
 use crate::reply::{self, Refusal};
 use crate::rest::form::Pairs;
-use crate::rest::negotiate::{self, RESOURCE, Wishes};
+use crate::rest::negotiate::Wishes;
 
 pub(super) fn routes() -> Router<Arc<Edge>> {
     Router::new()
@@ -75,14 +75,7 @@ async fn answer(edge: Arc<Edge>, id: Option<String>, rest: Rest) -> Result<Respo
     let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
     let wishes = Wishes::read(&headers, &pairs)?;
     let access = edge.access(&headers)?;
-    let given = match method {
-        Method::POST => {
-            negotiate::takes(&headers, RESOURCE)?;
-            Parameters::from_body(edge.parse(&edge.body(body).await?)?)?
-        }
-        _ => Parameters::default(),
-    };
-    given.and_query(&pairs).finish()?;
+    parameters::gathered(&edge, &method, &pairs, &headers, body).await?.finish()?;
     let body = edge
         .work(move || {
             let mut found = access.reindexing()?;

@@ -9,14 +9,14 @@ use axum::response::Response;
 use axum::routing::get;
 use fhir::json::Value;
 use fhir::search::query::{self, Limits};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use repository::{Access, Definition, ErrorKind, PayloadContent, SubscriptionState};
 
-use super::parameters::Parameters;
+use super::parameters::{self, Parameters};
 use crate::edge::Edge;
 use crate::reply::{self, Refusal};
 use crate::rest::form::Pairs;
-use crate::rest::negotiate::{self, RESOURCE, Wishes};
+use crate::rest::negotiate::Wishes;
 use crate::rest::page::Writer;
 use crate::subscriptions::{Kind, Notice};
 
@@ -25,47 +25,30 @@ const SUBSCRIPTIONS_MAX: u32 = 1000;
 
 pub(super) fn routes() -> Router<Arc<Edge>> {
     Router::new()
-        .route("/fhir/Subscription/$status", get(of_type_by_query).post(of_type_by_body))
-        .route("/fhir/Subscription/{id}/$status", get(of_one_by_query).post(of_one_by_body))
+        .route("/fhir/Subscription/$status", get(of_type).post(of_type))
+        .route("/fhir/Subscription/{id}/$status", get(of_one).post(of_one))
 }
 
-async fn of_type_by_query(
+async fn of_type(
     State(edge): State<Arc<Edge>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let asked = Asked::query(query, headers)?;
-    answer(edge, None, asked).await
-}
-
-async fn of_type_by_body(
-    State(edge): State<Arc<Edge>>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::body(&edge, query, headers, body).await?;
+    let asked = Asked::read(&edge, &method, query, headers, body).await?;
     answer(edge, None, asked).await
 }
 
-async fn of_one_by_query(
+async fn of_one(
     State(edge): State<Arc<Edge>>,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let asked = Asked::query(query, headers)?;
-    answer(edge, Some(id), asked).await
-}
-
-async fn of_one_by_body(
-    State(edge): State<Arc<Edge>>,
-    Path(id): Path<String>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let asked = Asked::body(&edge, query, headers, body).await?;
+    let asked = Asked::read(&edge, &method, query, headers, body).await?;
     answer(edge, Some(id), asked).await
 }
 
@@ -77,25 +60,16 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn query(query: Option<String>, headers: HeaderMap) -> Result<Self, Refusal> {
-        let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
-        let wishes = Wishes::read(&headers, &pairs)?;
-        Ok(Self { parameters: Parameters::from_query(&pairs), wishes, headers })
-    }
-
-    pub(super) async fn body(
+    pub(super) async fn read(
         edge: &Edge,
+        method: &Method,
         query: Option<String>,
         headers: HeaderMap,
         body: Body,
     ) -> Result<Self, Refusal> {
-        // Before the body is read: a stranger should not make us hold one.
-        edge.caller(&headers)?;
         let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
         let wishes = Wishes::read(&headers, &pairs)?;
-        negotiate::takes(&headers, RESOURCE)?;
-        let body = edge.body(body).await?;
-        let parameters = Parameters::from_body(edge.parse(&body)?)?.and_query(&pairs);
+        let parameters = parameters::gathered(edge, method, &pairs, &headers, body).await?;
         Ok(Self { parameters, wishes, headers })
     }
 }

@@ -12,14 +12,14 @@ use axum::response::Response;
 use axum::routing::get;
 use fhir::json::Value;
 use fhir::terminology::{CodeSystem, Coding, ConceptMap, Library, Loaded, ValueSet};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
-use super::parameters::Parameters;
+use super::parameters::{self, Parameters};
 use crate::edge::Edge;
 use crate::faults;
 use crate::reply::{self, Refusal};
 use crate::rest::form::Pairs;
-use crate::rest::negotiate::{self, RESOURCE, Wishes};
+use crate::rest::negotiate::Wishes;
 
 /// One terminology operation: a request, read.
 pub(super) trait Question: Sized + Send + 'static {
@@ -39,62 +39,44 @@ pub(super) trait Question: Sized + Send + 'static {
 
 /// The routes of one operation.
 pub(super) fn routes<Q: Question>() -> Router<Arc<Edge>> {
-    let router = Router::new()
-        .route(&format!("/fhir/{{type}}/${}", Q::NAME), get(type_by_query::<Q>).post(type_by_body::<Q>));
+    let router =
+        Router::new().route(&format!("/fhir/{{type}}/${}", Q::NAME), get(of_type::<Q>).post(of_type::<Q>));
     if !Q::ON_INSTANCE {
         return router;
     }
-    router.route(
-        &format!("/fhir/{{type}}/{{id}}/${}", Q::NAME),
-        get(instance_by_query::<Q>).post(instance_by_body::<Q>),
-    )
+    router.route(&format!("/fhir/{{type}}/{{id}}/${}", Q::NAME), get(of_instance::<Q>).post(of_instance::<Q>))
 }
 
-async fn type_by_query<Q: Question>(
-    State(edge): State<Arc<Edge>>,
-    Path(resource_type): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    answer::<Q>(edge, resource_type, None, query, headers, None).await
-}
+/// What all forms have in common: a query, and with POST a body.
+type Rest = (Method, RawQuery, HeaderMap, Body);
 
-async fn type_by_body<Q: Question>(
+async fn of_type<Q: Question>(
     State(edge): State<Arc<Edge>>,
     Path(resource_type): Path<String>,
-    RawQuery(query): RawQuery,
+    method: Method,
+    query: RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    answer::<Q>(edge, resource_type, None, query, headers, Some(body)).await
+    answer::<Q>(edge, resource_type, None, (method, query, headers, body)).await
 }
 
-async fn instance_by_query<Q: Question>(
+async fn of_instance<Q: Question>(
     State(edge): State<Arc<Edge>>,
     Path((resource_type, id)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    answer::<Q>(edge, resource_type, Some(id), query, headers, None).await
-}
-
-async fn instance_by_body<Q: Question>(
-    State(edge): State<Arc<Edge>>,
-    Path((resource_type, id)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
+    method: Method,
+    query: RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    answer::<Q>(edge, resource_type, Some(id), query, headers, Some(body)).await
+    answer::<Q>(edge, resource_type, Some(id), (method, query, headers, body)).await
 }
 
 async fn answer<Q: Question>(
     edge: Arc<Edge>,
     resource_type: String,
     id: Option<String>,
-    query: Option<String>,
-    headers: HeaderMap,
-    body: Option<Body>,
+    (method, RawQuery(query), headers, body): Rest,
 ) -> Result<Response, Refusal> {
     let pairs = Pairs::parse(query.as_deref().unwrap_or_default())?;
     let wishes = Wishes::read(&headers, &pairs)?;
@@ -103,14 +85,7 @@ async fn answer<Q: Question>(
         let text = format!("`${}` is there for {} alone", Q::NAME, Q::TYPES.join(" and "));
         return Err(Refusal::new(faults::UNKNOWN_PATH, text));
     };
-    let mut parameters = match body {
-        Some(body) => {
-            negotiate::takes(&headers, RESOURCE)?;
-            let body = edge.body(body).await?;
-            Parameters::from_body(edge.parse(&body)?)?.and_query(&pairs)
-        }
-        None => Parameters::from_query(&pairs),
-    };
+    let mut parameters = parameters::gathered(&edge, &method, &pairs, &headers, body).await?;
     let question = Q::read(known, id.is_some(), &mut parameters)?;
     parameters.finish()?;
     let body = edge
