@@ -15,12 +15,14 @@
 pub mod crypto;
 mod data;
 mod index;
+mod mask;
 mod ring;
 mod root;
 
 pub use crypto::{MacKey, Secret, Signer, VerifyingKey, constant_time_eq, hmac_sha256, sha256, sha256_parts};
 pub use data::DataKey;
 pub use index::{IndexKey, OrderCode};
+pub use mask::MaskKey;
 pub use ring::{KeyRing, RingOptions};
 pub use root::{RootKey, WORK_FACTOR_LOG2_DEFAULT};
 

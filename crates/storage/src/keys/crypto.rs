@@ -1,10 +1,11 @@
-//! The primitives, each wrapped once: SHA-256, HMAC-SHA-256, HKDF-SHA-256, AES-256-GCM, Ed25519, random bytes.
+//! The primitives, each wrapped once: SHA-256, HMAC-SHA-256, HKDF-SHA-256, AES-256, AES-256-GCM, Ed25519, random bytes.
 //!
 //! Nothing else in Ward calls `aws-lc-rs` (but for the set-up of TLS, which hands it to rustls).
 
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::cipher::{AES_256, EncryptingKey, UnboundCipherKey};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use aws_lc_rs::{constant_time, digest, hkdf, hmac, rand};
 use zeroize::{Zeroize, Zeroizing};
@@ -65,6 +66,25 @@ impl MacKey {
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MacKey(..)")
+    }
+}
+
+/// AES-256 on single blocks (FIPS 197): a pseudo-random permutation for what is built on one, never a way to seal data.
+pub struct BlockCipher(EncryptingKey);
+
+impl BlockCipher {
+    /// Prepares a key.
+    #[expect(clippy::expect_used, reason = "the key has the length that the cipher asks for")]
+    pub fn new(key: &Secret) -> Self {
+        let key = UnboundCipherKey::new(&AES_256, key.reveal()).expect("32 bytes are a key of AES-256");
+        Self(EncryptingKey::ecb(key).expect("AES-256 works on single blocks"))
+    }
+
+    /// One block, encrypted.
+    #[expect(clippy::expect_used, reason = "one whole block is what the cipher takes")]
+    pub fn encrypt(&self, mut block: [u8; 16]) -> [u8; 16] {
+        self.0.encrypt(&mut block).expect("a block is encrypted");
+        block
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 
 use super::crypto::{MacKey, Secret, Signer};
-use super::{DataKey, IndexKey, KeyError, KeyId, RootKey, TenantId};
+use super::{DataKey, IndexKey, KeyError, KeyId, MaskKey, RootKey, TenantId};
 use crate::clock::Random;
 use crate::disk::{self, Disk};
 
@@ -151,6 +151,14 @@ impl KeyRing {
     /// [`KeyError::UnknownTenant`].
     pub fn index_key(&self, tenant: TenantId) -> Result<Arc<IndexKey>, KeyError> {
         Ok(self.tenant(tenant)?.index_key())
+    }
+
+    /// What a tenant's pseudonyms and shifted dates are made with.
+    ///
+    /// # Errors
+    /// [`KeyError::UnknownTenant`].
+    pub fn mask_key(&self, tenant: TenantId) -> Result<Arc<MaskKey>, KeyError> {
+        Ok(self.tenant(tenant)?.mask_key())
     }
 
     /// A data key, from memory or from its file.

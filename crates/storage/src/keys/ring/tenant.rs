@@ -13,7 +13,7 @@ use super::table::TenantRecord;
 use crate::clock::Random;
 use crate::disk::{Disk, OpenMode};
 use crate::keys::crypto::Secret;
-use crate::keys::{DataKey, IndexKey, KeyError, KeyId, TenantId};
+use crate::keys::{DataKey, IndexKey, KeyError, KeyId, MaskKey, TenantId};
 
 pub(super) struct Tenant {
     id: TenantId,
@@ -23,6 +23,7 @@ pub(super) struct Tenant {
     seed: Secret,
     general: Arc<DataKey>,
     index: Arc<IndexKey>,
+    mask: Arc<MaskKey>,
     cache: Cache,
     /// Set while keys wait for a sync; lets a sync of nothing cost nothing.
     dirty: AtomicBool,
@@ -62,6 +63,7 @@ impl Tenant {
             dir: dir.to_owned(),
             general: Arc::new(general),
             index: Arc::new(IndexKey::new(record.seed.derive(&[b"index"]))),
+            mask: Arc::new(MaskKey::new(&record.seed.derive(&[b"mask"]))),
             seed: record.seed.clone(),
             random,
             cache: Cache::new(options.cached_keys_max),
@@ -83,6 +85,10 @@ impl Tenant {
 
     pub(super) fn seed(&self) -> &Secret {
         &self.seed
+    }
+
+    pub(super) fn mask_key(&self) -> Arc<MaskKey> {
+        Arc::clone(&self.mask)
     }
 
     pub(super) fn index_key(&self) -> Arc<IndexKey> {
