@@ -6,6 +6,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod custom;
+mod desk;
 mod engine;
 mod entity;
 pub mod evaluate;
@@ -16,11 +17,12 @@ mod known;
 mod names;
 mod patterns;
 pub mod records;
-mod tagger;
+pub mod tagger;
 mod text;
 pub mod transform;
 
 pub use custom::{AllowList, Recogniser, RecogniserError};
+pub use desk::{Desk, MaskedNote, SHIFT_DAYS_MAX, Style, VERSION, Wishes, in_characters};
 pub use engine::{Ask, Engine, Profile, Tier};
 pub use entity::{Entity, Kind, Reason};
 pub use keys::Keys;
