@@ -5,8 +5,10 @@
 //! that carries our seal (see `docs/internals/masking.md`) comes back as it is, so masking twice is masking once.
 
 mod attachment;
+pub mod ccda;
 pub mod fhir;
 mod finder;
+pub mod hl7v2;
 mod inspect;
 mod markup;
 mod near;

@@ -72,7 +72,7 @@ impl<'a> Inspector<'a> {
 
     /// The text with what is known of the record replaced: for codes and addresses, where a search by look would do harm.
     pub(super) fn known<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
-        let entities = self.near.find(text);
+        let entities = self.near.find_in_code(text);
         self.replace(text, &entities)
     }
 

@@ -271,7 +271,7 @@ fn attribute_value(inspector: &mut Inspector<'_>, name: &str, value: &str, is_xm
 }
 
 /// The part of the masked text that stands for `range` of the old one. What was replaced over a border stands where it began.
-fn put_back(
+pub(super) fn put_back(
     old: &str,
     new: &str,
     edits: impl Iterator<Item = (Range<usize>, Range<usize>)>,

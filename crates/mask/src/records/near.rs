@@ -131,6 +131,13 @@ impl Near {
         found
     }
 
+    /// As [`Near::find`], for codes: short words of names (`Ng`, `Ho`) are left, since most short codes look like one.
+    pub(super) fn find_in_code(&self, text: &str) -> Vec<Entity> {
+        let mut found = self.find(text);
+        found.retain(|entity| entity.range.len() >= 4);
+        found
+    }
+
     fn word(&mut self, word: &str, kind: Kind) {
         if self.count < ENTRIES_MAX && self.words.insert(word.to_lowercase(), kind).is_none() {
             self.count += 1;

@@ -8,6 +8,8 @@
     reason = "tests may stop at the first surprise"
 )]
 
+mod ccda;
 mod fhir_corpus;
 mod fhir_rules;
+mod hl7v2;
 mod support;
