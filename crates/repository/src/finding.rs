@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fhir::outcome::{Issue, IssueType, Severity};
 use fhir::search::Registry;
-use fhir::search::query::{self, Across, Criterion, Query, SearchContext};
+use fhir::search::query::{self, Across, Contained, Criterion, Query, SearchContext};
 use protect::access::Interaction;
 use storage::engine::Reader;
 
@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{Caller, Reach};
 use crate::layout;
 use crate::reindex;
+use crate::search::contained::{contained_at, id_of};
 use crate::search::{
     Beginnings, Bounds, Found, Matches, Pairs, Probe, Rule, Search, SearchError, SearchLimits, Subset,
     Tokens, subset,
@@ -37,13 +38,22 @@ impl From<SearchError> for Error {
     }
 }
 
-/// Reads search parameters as they stand in a URL (`a=b&c=d`, percent-encoded or not).
+/// Reads search parameters as they stand in a URL (`a=b&c=d`, percent-encoded or not), for who asks which resources they mean.
 pub(crate) fn parse(view: &View, resource_type: &str, query: &str) -> Result<Query> {
     parse_with(view.registry()?, resource_type, query)
 }
 
 /// The same with a tenant's search parameters at hand.
 pub(crate) fn parse_with(registry: &Arc<Registry>, resource_type: &str, query: &str) -> Result<Query> {
+    let query = parse_search(registry, resource_type, query)?;
+    if query.contained != Contained::No {
+        return Err(Error::new(ErrorKind::Invalid, "`_contained` is for searches alone"));
+    }
+    Ok(query)
+}
+
+/// The same for a search.
+pub(crate) fn parse_search(registry: &Arc<Registry>, resource_type: &str, query: &str) -> Result<Query> {
     let pairs: Vec<(String, String)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -214,8 +224,22 @@ fn page_of(view: &View, query: &Query, found: Matches) -> Result<SearchPage> {
     };
     for (mode, list) in [(SearchMode::Match, &found.matches), (SearchMode::Include, &found.included)] {
         for found in list {
-            let versioned = read(view, *found, part.as_ref())?;
-            page.entries.extend(versioned.map(|versioned| SearchEntry { versioned, mode }));
+            let Some(mut versioned) = read(view, *found, None)? else { continue };
+            let mut contained = None;
+            if part.is_some() || found.contained_at().is_some() {
+                let mut value = read_json(&versioned.body).map_err(corrupt)?;
+                if let Some(at) = found.contained_at() {
+                    // Another version may stand there than the one that was found: then the place may be empty.
+                    let Some(own) = contained_at(&value, at).cloned() else { continue };
+                    contained = Some(id_of(&own));
+                    value = own;
+                }
+                versioned.body = match &part {
+                    Some(part) => subset(value, part).to_vec(),
+                    None => value.to_vec(),
+                };
+            }
+            page.entries.push(SearchEntry { versioned, mode, contained });
         }
     }
     for ignored in &query.ignored {

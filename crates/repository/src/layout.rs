@@ -76,6 +76,28 @@ pub const BINARY_CODE: u16 = 9;
 /// The parameter number that compartment membership rows use in place of a search parameter.
 pub const MEMBERSHIP: u16 = 0;
 
+/// The bit of a type code that says "contained resources of this type": no type has it, see [`type_codes`].
+const CONTAINED: u16 = 0x8000;
+
+/// The parameter number under which a record of contained resources tells its container's type and their places in `contained`.
+/// No search parameter has it.
+pub const CONTAINER: u16 = 0x7FF0;
+
+/// The type code of rows about contained resources of a type.
+pub fn contained(type_code: u16) -> u16 {
+    type_code | CONTAINED
+}
+
+/// Whether rows of a type code are about contained resources.
+pub fn is_contained(type_code: u16) -> bool {
+    type_code & CONTAINED != 0
+}
+
+/// The type itself, contained or not.
+pub fn plain(type_code: u16) -> u16 {
+    type_code & !CONTAINED
+}
+
 /// A key under construction: tenant and partition, then parts in the order in which they are pushed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(Vec<u8>);
@@ -433,6 +455,18 @@ mod tests {
         assert_eq!(type_code("Binary"), Some(BINARY_CODE));
         assert_eq!(type_code("SearchParameter"), Some(SEARCH_PARAMETER_CODE));
         assert_eq!(type_code("VisionPrescription"), Some(146));
+    }
+
+    #[test]
+    fn types_of_contained_resources_are_no_types_and_no_parameter_is_called_container() {
+        for code in type_codes() {
+            assert!(!is_contained(code) && is_contained(contained(code)));
+            assert_eq!((type_name(contained(code)), plain(contained(code))), (None, code));
+        }
+        for ty in fhir::definitions::resource_types() {
+            let parameters = fhir::search::Registry::base().parameters(ty.name);
+            assert!(parameters.iter().all(|parameter| parameter.id < CONTAINER), "{}", ty.name);
+        }
     }
 
     #[test]

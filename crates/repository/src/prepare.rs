@@ -131,7 +131,8 @@ pub const TERMINOLOGY_BYTES_MAX: usize = crate::body::BODY_BYTES_MAX - (1 << 20)
 /// The terms and patients of a resource as new content: the one function that commit and replay share.
 pub(crate) fn index(view: &View, type_code: u16, value: &Value) -> Result<(Terms, Vec<CompactString>)> {
     let patients = fhir::search::patient_compartment(value);
-    Ok((Terms::prepare(&view.keys.codes, view.registry()?, type_code, value), patients))
+    let terms = Terms::prepare(&view.keys.codes, view.registry()?, type_code, value);
+    Ok((terms.with_contained(&view.keys.codes, value), patients))
 }
 
 /// The same, of content that goes: rows of parameters that are being retired may stand there too.

@@ -17,6 +17,7 @@ pub(crate) mod clause;
 pub(crate) mod codes;
 pub(crate) mod compile;
 pub(crate) mod composite;
+pub(crate) mod contained;
 pub(crate) mod dictionary;
 pub(crate) mod explain;
 pub(crate) mod header;
@@ -188,7 +189,7 @@ pub(crate) struct Search<'a> {
     /// The tenant's codes.
     pub(crate) codes: &'a Codes,
     /// The store's dictionaries.
-    pub(crate) dictionaries: &'a Dictionaries,
+    pub(crate) dictionaries: &'a Arc<Dictionaries>,
     /// The ids of the tenant.
     pub(crate) ids: Ids<'a>,
     /// The contents of the tenant's resources.

@@ -182,6 +182,8 @@ pub enum SearchMode {
 pub struct SearchEntry {
     /// The current version; with `_summary` or `_elements` its body is cut down accordingly.
     pub versioned: Versioned,
+    /// Where the body is that of a resource contained in this version: its id there, empty if it has none.
+    pub contained: Option<CompactString>,
     /// Why it is here.
     pub mode: SearchMode,
 }

@@ -62,6 +62,10 @@ pub struct Query {
     pub summary: Option<Summary>,
     /// The top-level elements to send; empty for all.
     pub elements: Vec<CompactString>,
+    /// Whether contained resources are looked for.
+    pub contained: Contained,
+    /// What stands for a contained resource that was found.
+    pub contained_type: ContainedType,
     /// Whether the plan is asked for.
     pub explain: bool,
     /// What a lenient reading left out, for the answer's `OperationOutcome`.
@@ -354,6 +358,28 @@ pub struct SortKey {
     pub parameter: Arc<Parameter>,
     /// Whether the greatest value comes first.
     pub descending: bool,
+}
+
+/// Whether contained resources are looked for (`_contained`, R4 3.1.1.4.13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Contained {
+    /// `false`: only resources that are not contained in others.
+    #[default]
+    No,
+    /// `true`: only those that are.
+    Only,
+    /// `both`
+    Both,
+}
+
+/// What stands for a contained resource that was found (`_containedType`, R4 3.1.1.4.13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContainedType {
+    /// `container`: the resource that it is contained in.
+    #[default]
+    Container,
+    /// `contained`: itself.
+    Contained,
 }
 
 /// How exact `Bundle.total` should be.

@@ -120,7 +120,7 @@ impl Access {
         let types = options.types.iter().map(|name| type_code(name)).collect::<Result<Vec<u16>>>()?;
         let bounds = finding::bounds(&view, &self.caller, Some((code, &shown.reach)))?;
         let count = options.count.unwrap_or(EVERYTHING_COUNT_DEFAULT).clamp(1, EVERYTHING_COUNT_MAX);
-        let focus = Found { type_code: code, number };
+        let focus = Found::whole(code, number);
         let (mut places, cut) =
             finding::with_search(&view, &bounds, self.inner.clock.now_ms(), None, |search| {
                 let mut walk =
@@ -136,7 +136,7 @@ impl Access {
         for place in places {
             let mode = if place.part == Part::Referred { SearchMode::Include } else { SearchMode::Match };
             let versioned = finding::read(&view, place.found, None)?;
-            page.entries.extend(versioned.map(|versioned| SearchEntry { versioned, mode }));
+            page.entries.extend(versioned.map(|versioned| SearchEntry { versioned, mode, contained: None }));
         }
         page.entries.iter().for_each(|entry| shown.add(&entry.versioned));
         if cut {
@@ -245,7 +245,7 @@ impl Walk<'_, '_> {
                     next = Some(type_code.saturating_add(1));
                     break;
                 }
-                let found = Found { type_code, number };
+                let found = Found::whole(type_code, number);
                 if found != self.focus && !each(self, found)? {
                     return Ok(());
                 }
@@ -267,7 +267,7 @@ impl Walk<'_, '_> {
                 for row in self.search.term_scan(layout::POSTING, &prefix, 0) {
                     self.search.spend(1)?;
                     let number = layout::number_at_end(&row?.0).ok_or(SearchError::Corrupt)?;
-                    found.insert(Found { type_code, number });
+                    found.insert(Found::whole(type_code, number));
                 }
             }
         }
@@ -311,7 +311,7 @@ impl Walk<'_, '_> {
     fn targets(&self, found: Found) -> Result<Vec<Found>, SearchError> {
         let mut probe = Probe::new(found.type_code, found.number);
         let Some(header) = probe.header(self.search)? else { return Ok(Vec::new()) };
-        let targets = header.all_references().map(|(_, type_code, number)| Found { type_code, number });
+        let targets = header.all_references().map(|(_, type_code, number)| Found::whole(type_code, number));
         Ok(targets.collect())
     }
 
@@ -462,7 +462,7 @@ fn read_token(bytes: &[u8]) -> std::result::Result<(EverythingOptions, Place), M
         _ => return Err(Malformed),
     };
     let type_code = u16::try_from(reader.varint()?).map_err(|_| Malformed)?;
-    let found = Found { type_code, number: reader.varint()? };
+    let found = Found::whole(type_code, reader.varint()?);
     let mut time = || -> std::result::Result<Option<i64>, Malformed> {
         let there = reader.byte()? == 1;
         let ms = reader.varint()?.cast_signed();
@@ -491,7 +491,7 @@ mod tests {
             count: Some(7),
         };
         for part in [Part::Focus, Part::Compartment, Part::Referred] {
-            let place = Place { part, found: Found { type_code: 97, number: u64::MAX } };
+            let place = Place { part, found: Found::whole(97, u64::MAX) };
             let bytes = write_token(&options, place);
             assert_eq!(read_token(&bytes), Ok((options.clone(), place)));
             for end in 0..bytes.len() {

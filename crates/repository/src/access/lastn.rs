@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fhir::json::{self, Value};
-use fhir::search::query::Query;
+use fhir::search::query::{Contained, Query};
 use protect::access::Interaction;
 
 use super::{Access, query_hash};
@@ -26,6 +26,9 @@ impl Access {
     /// # Errors
     /// As a search; `TooCostly` if it finds more than fifty pages.
     pub fn lastn(&self, query: &Query, max: usize) -> Result<SearchPage> {
+        if query.contained != Contained::No {
+            return Err(Error::new(ErrorKind::Invalid, "`_contained` is for searches alone"));
+        }
         self.operation(Interaction::Operation, "lastn", "Observation", |shown| {
             let view = self.inner.core.snapshot(self.tenant())?;
             shown.query_hash = Some(query_hash(&view, query));

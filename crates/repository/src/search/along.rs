@@ -67,7 +67,7 @@ impl Search<'_> {
                 if (only || probe.header(self)?.is_some_and(first))
                     && self.each_holds(others(), &mut probe)?
                 {
-                    places.push(Place { values: vec![SortValue::Row(term.to_vec())], number });
+                    places.push(Place { values: vec![SortValue::Row(term.to_vec())], number, within: 0 });
                 }
             }
         }

@@ -6,7 +6,7 @@ use storage::engine::{Direction, KeyRange, Scan};
 
 use super::clause::SCAN_STEPS;
 use super::stream::{Gather, Stream};
-use super::words::{BLOCK, place, read, word_prefix};
+use super::words::{BLOCK, CONTENT, TEXT, Words, place, read, word_prefix};
 use super::{Search, SearchError};
 use crate::layout;
 
@@ -53,6 +53,14 @@ impl WordsClause {
             }
         }
         Ok(false)
+    }
+
+    /// Whether one of the words is among these.
+    pub(crate) fn holds_in(&self, search: &Search<'_>, words: &Words) -> Result<bool, SearchError> {
+        let dictionary = search.dictionaries.get(search.newest, search.tenant, CONTENT)?;
+        let mut numbers =
+            words.list(self.parameter == TEXT).iter().filter_map(|word| dictionary.find(word, word));
+        Ok(numbers.any(|number| self.words.contains(&number)))
     }
 
     /// Whether the numbers come one by one, with nothing gathered first.

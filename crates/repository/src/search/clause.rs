@@ -3,16 +3,19 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use fhir::json::Value;
 use storage::engine::{Bytes, Direction, KeyRange, Space};
 
 use super::blocks::WordsClause;
 use super::codes::kind;
 use super::composite::{self, PartTest, UnitHash};
+use super::contained::{Alone, contained_at, container_of};
 use super::header::Header;
 use super::range::{DateTest, NumberTest};
 use super::spans::Found;
-use super::special::BodyTest;
+use super::special::{BODY_STEPS, BodyTest};
 use super::stream::{Gather, MERGED_MAX, Stream};
 use super::{Search, SearchError};
 use crate::layout;
@@ -70,6 +73,8 @@ pub(crate) enum Clause {
     Words(WordsClause),
     /// What only the body tells.
     Body(BodyTest),
+    /// Of rows of contained resources: the caller may find their container.
+    Container,
 }
 
 /// A quantity searched for.
@@ -129,16 +134,38 @@ pub(crate) struct Probe {
     pub(crate) type_code: u16,
     pub(crate) number: u64,
     record: Option<Option<Bytes>>,
+    /// Where the candidate is one contained resource of several: the rows that it alone would have.
+    pub(super) alone: Option<Box<Alone>>,
 }
 
 impl Probe {
     pub(crate) fn new(type_code: u16, number: u64) -> Self {
-        Self { type_code, number, record: None }
+        Self { type_code, number, record: None, alone: None }
+    }
+
+    /// One contained resource by itself.
+    pub(super) fn alone(type_code: u16, number: u64, record: Bytes, alone: Alone) -> Self {
+        Self { type_code, number, record: Some(Some(record)), alone: Some(Box::new(alone)) }
     }
 
     /// A candidate whose member record was read already.
     pub(crate) fn with(type_code: u16, number: u64, record: Option<Bytes>) -> Self {
-        Self { type_code, number, record: record.map(Some) }
+        Self { type_code, number, record: record.map(Some), alone: None }
+    }
+
+    /// The candidate itself, a contained one too; `None` if it is gone.
+    pub(crate) fn resource(&mut self, search: &Search<'_>) -> Result<Option<Arc<Value>>, SearchError> {
+        if let Some(alone) = &self.alone {
+            return Ok(Some(Arc::clone(&alone.resource)));
+        }
+        search.spend(BODY_STEPS)?;
+        if !layout::is_contained(self.type_code) {
+            return Ok((search.bodies)(self.type_code, self.number)?.map(Arc::new));
+        }
+        let Some((container, places)) = self.header(search)?.and_then(container_of) else { return Ok(None) };
+        let body = (search.bodies)(container, self.number)?;
+        let resource = body.as_ref().zip(places.first()).and_then(|(body, at)| contained_at(body, *at));
+        Ok(resource.cloned().map(Arc::new))
     }
 
     /// The candidate's member record; `None` if there is no such resource (any more).
@@ -158,6 +185,14 @@ impl Clause {
         search.spend(self.tests() / TESTS_IN_A_STEP)?;
         match self {
             Self::Nothing => Ok(false),
+            Self::Terms { space, prefixes, .. } if *space == layout::POSTING && probe.alone.is_some() => {
+                let number = probe.number.to_be_bytes();
+                Ok(probe.alone.as_ref().is_some_and(|alone| {
+                    prefixes
+                        .iter()
+                        .any(|prefix| alone.postings.contains(&[prefix.as_slice(), &number].concat()))
+                }))
+            }
             Self::Terms { space, parameter, prefixes } => {
                 if prefixes.len() > 4
                     && !probe
@@ -182,7 +217,10 @@ impl Clause {
             Self::Targets { parameter, targets } => Ok(probe.header(search)?.is_some_and(|header| {
                 header.references(*parameter).any(|(_, number)| targets.binary_search(&number).is_ok())
             })),
-            Self::Under { found, .. } => {
+            Self::Under { prefixes, found } => {
+                if let Some(alone) = &probe.alone {
+                    return Ok(prefixes.iter().any(|prefix| alone.has_under(prefix)));
+                }
                 Ok(self.found(search, found, probe)?.binary_search(&probe.number).is_ok())
             }
             Self::Texts { parameter, terms } => Ok(probe.header(search)?.is_some_and(|header| {
@@ -229,8 +267,12 @@ impl Clause {
                 }
                 Ok(probe.header(search)?.is_some())
             }
-            Self::Words(words) => words.holds(search, probe.type_code, probe.number),
+            Self::Words(words) => match &probe.alone {
+                Some(alone) => words.holds_in(search, &alone.words),
+                None => words.holds(search, probe.type_code, probe.number),
+            },
             Self::Body(test) => test.holds(search, probe),
+            Self::Container => search.may_find_container(probe),
         }
     }
 
@@ -262,7 +304,7 @@ impl Clause {
     /// Whether the clause can give its numbers without looking at every resource of the type.
     pub(crate) fn drives(&self) -> bool {
         match self {
-            Self::Missing { .. } | Self::Not(_) | Self::Body(_) => false,
+            Self::Missing { .. } | Self::Not(_) | Self::Body(_) | Self::Container => false,
             Self::Composite(composite) => !matches!(composite.rows, CompositeRows::None),
             Self::All(clauses) => clauses.iter().any(Self::drives),
             Self::Any(clauses) => clauses.iter().all(Self::drives),
@@ -457,7 +499,7 @@ impl Clause {
             }
             Self::All(clauses) => count = search.estimate_all(type_code, clauses, cap)?,
             Self::Words(words) => return words.estimate(search, type_code, cap),
-            Self::Missing { .. } | Self::Not(_) | Self::Body(_) => count = cap,
+            Self::Missing { .. } | Self::Not(_) | Self::Body(_) | Self::Container => count = cap,
             Self::Composite(_) | Self::Dates { .. } | Self::Numbers { .. } | Self::Quantities { .. } => {
                 count = cap
             }

@@ -16,6 +16,7 @@ use fhir::search::query::{Criterion, Modifier, Prefix, QueryValue, Test};
 use fhir::search::{Kind, Parameter, date, normalise};
 
 use super::clause::{Chain, Clause, Has};
+use super::codes::kind;
 use super::range::{DateTest, NumberTest};
 use super::{Rule, Search, SearchError, terms};
 use crate::layout;
@@ -45,6 +46,12 @@ impl Search<'_> {
 
     /// Adds what the caller's bounds ask of a type.
     pub(crate) fn bound(&self, type_code: u16, clauses: &mut Vec<Clause>) {
+        if layout::is_contained(type_code) {
+            if !self.bounds.is_everything() {
+                clauses.push(Clause::Container);
+            }
+            return;
+        }
         match self.bounds.rule(type_code) {
             Rule::Everything => {}
             Rule::Nothing => clauses.push(Clause::Nothing),
@@ -78,6 +85,8 @@ impl Search<'_> {
                 let seen = RefCell::new(HashMap::new());
                 Ok(Clause::Chain(Chain { parameter: parameter.id, branches: compiled, seen }))
             }
+            // Nobody outside the container can refer to a contained resource.
+            Test::Has { .. } if layout::is_contained(type_code) => Ok(Clause::Nothing),
             Test::Has { resource_type, parameter, test } => {
                 let Some(source) = layout::type_code(resource_type) else { return Ok(Clause::Nothing) };
                 let mut clauses = Vec::new();
@@ -108,7 +117,7 @@ impl Search<'_> {
     ) -> Result<Clause, SearchError> {
         let not = |inner: Result<Clause, SearchError>| Ok(Clause::Not(Box::new(inner?)));
         match modifier {
-            Some(Modifier::Missing) => Ok(missing(parameter, values)),
+            Some(Modifier::Missing) => Ok(missing(type_code, parameter, values)),
             Some(Modifier::Not) => not(self.own(type_code, parameter, None, values)),
             Some(Modifier::NotIn) => not(self.in_value_sets(type_code, parameter, values)),
             Some(Modifier::In) => self.in_value_sets(type_code, parameter, values),
@@ -137,7 +146,7 @@ impl Search<'_> {
     ) -> Result<Clause, SearchError> {
         let id = parameter.id;
         if parameter.code == "_id" {
-            return self.ids(type_code, values);
+            return self.ids(type_code, parameter.id, values);
         }
         match parameter.kind {
             Kind::String => Ok(Clause::Texts { parameter: id, terms: self.texts(id, modifier, values)? }),
@@ -156,15 +165,23 @@ impl Search<'_> {
         }
     }
 
-    fn ids(&self, type_code: u16, values: &[QueryValue]) -> Result<Clause, SearchError> {
-        let mut numbers = Vec::with_capacity(values.len());
+    fn ids(&self, type_code: u16, parameter: u16, values: &[QueryValue]) -> Result<Clause, SearchError> {
+        let (mut numbers, mut prefixes) = (Vec::with_capacity(values.len()), Vec::new());
         for value in values {
             let id = match value {
                 QueryValue::Token { code: Some(code), .. } => code,
                 QueryValue::String(id) | QueryValue::Uri(id) => id,
                 _ => continue,
             };
-            numbers.extend((self.ids)(type_code, id)?);
+            if layout::is_contained(type_code) {
+                let term = [&[kind::URI][..], &self.codes.uri(id)];
+                prefixes.push(self.posting_prefix(type_code, parameter, &term));
+            } else {
+                numbers.extend((self.ids)(type_code, id)?);
+            }
+        }
+        if layout::is_contained(type_code) {
+            return Ok(self.terms(parameter, prefixes));
         }
         numbers.sort_unstable();
         numbers.dedup();
@@ -251,9 +268,10 @@ impl Search<'_> {
     }
 }
 
-fn missing(parameter: &Parameter, values: &[QueryValue]) -> Clause {
+fn missing(type_code: u16, parameter: &Parameter, values: &[QueryValue]) -> Clause {
     let missing = values.iter().any(|value| matches!(value, QueryValue::Missing(true)));
     match parameter.code.as_str() {
+        "_id" if layout::is_contained(type_code) => Clause::Missing { parameter: parameter.id, missing },
         "_id" if missing => Clause::Nothing,
         "_id" => Clause::Not(Box::new(Clause::Nothing)),
         _ => Clause::Missing { parameter: parameter.id, missing },

@@ -74,7 +74,7 @@ impl Search<'_> {
     }
 
     fn parameter_name(&self, type_code: u16, id: u16) -> Option<&str> {
-        let found = self.registry.parameter_numbered(layout::type_name(type_code)?, id)?;
+        let found = self.registry.parameter_numbered(layout::type_name(layout::plain(type_code))?, id)?;
         Some(found.code.as_str())
     }
 }
@@ -105,5 +105,6 @@ fn describe(clause: &Clause) -> (&'static str, Option<u16>) {
         Clause::Any(_) => ("any of", None),
         Clause::Words(_) => ("words", None),
         Clause::Body(_) => ("bodies", None),
+        Clause::Container => ("container", None),
     }
 }

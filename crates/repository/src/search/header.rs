@@ -291,6 +291,11 @@ impl<'a> Header<'a> {
         }
     }
 
+    /// The record.
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        [&[VERSION], self.0].concat()
+    }
+
     /// Whether the resource has a value for the parameter.
     pub(crate) fn has(self, parameter: u16) -> bool {
         let mut cursor = Cursor { rest: self.0, parameter: 0 };

@@ -98,23 +98,31 @@ fn steps(includes: &[Include]) -> Vec<Step<'_>> {
 
 impl Work<'_, '_> {
     fn forward(&mut self, found: Found, steps: &[&Step<'_>]) -> Result<(), SearchError> {
-        let mut probe = Probe::new(found.type_code, found.number);
+        let probe = match found.contained_at() {
+            Some(_) => self.search.contained_probe(found)?,
+            None => Some(Probe::new(found.type_code, found.number)),
+        };
+        let Some(mut probe) = probe else { return Ok(()) };
+        let type_code = layout::plain(probe.type_code);
         let Some(header) = probe.header(self.search)? else { return Ok(()) };
         let mut targets = Vec::new();
-        for (parameter, type_code, number) in header.all_references() {
+        for (parameter, target, number) in header.all_references() {
             let wanted = |step: &&&Step<'_>| {
-                step.source.is_none_or(|source| source == found.type_code)
+                step.source.is_none_or(|source| source == type_code)
                     && step.parameter.is_none_or(|own| own.id == parameter)
-                    && step.target.is_none_or(|target| target == type_code)
+                    && step.target.is_none_or(|of| of == target)
             };
-            if steps.iter().any(|step| wanted(&step)) {
-                targets.push(Found { type_code, number });
+            if parameter != layout::CONTAINER && steps.iter().any(|step| wanted(&step)) {
+                targets.push(Found::whole(target, number));
             }
         }
         targets.into_iter().try_for_each(|target| self.add(target))
     }
 
     fn backward(&mut self, found: Found, step: &Step<'_>) -> Result<(), SearchError> {
+        if found.contained_at().is_some() {
+            return Ok(()); // nobody outside its container can refer to it
+        }
         match step.source {
             Some(source) => self.backward_from(found, step, source),
             None => {
@@ -156,7 +164,7 @@ impl Work<'_, '_> {
             self.search.spend(SCAN_STEPS)?;
             let mut sources = Stream::Term(self.search.term_scan(layout::POSTING, &prefix, 0));
             while let Some(number) = sources.next(self.search)? {
-                self.add(Found { type_code: source, number })?;
+                self.add(Found::whole(source, number))?;
                 if self.cut {
                     return Ok(());
                 }

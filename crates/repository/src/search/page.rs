@@ -6,10 +6,10 @@
 //! began (up to a bound), for links back.
 //!
 //! ```text
-//! version 2 | pairs: count, each: name, value | older places forgotten: 0 or 1 | places: count, each: count of values,
-//! values, number (8)
-//! value: 0 missing · 1 code (16) · 2 text
-//! name, value, text: length, bytes. Counts and lengths are varints.
+//! version 4 | pairs: count, each: name, value | older places forgotten: 0 or 1 | places: count, each: count of values,
+//! values, number (8), place within a container (varint)
+//! value: 0 missing · 1 code (16) · 2 text · 3 row
+//! name, value, text, row: length, bytes. Counts and lengths are varints.
 //! ```
 
 use base64::Engine as _;
@@ -20,7 +20,7 @@ use super::dictionary::RowSealer;
 use super::header::{push_varint, take_varint};
 use super::sort::{Place, SortValue};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Pages back that a token leads to.
 const BEGINNINGS_MAX: usize = 16;
@@ -99,6 +99,7 @@ impl Beginnings {
                 }
             }
             out.extend_from_slice(&place.number.to_be_bytes());
+            push_varint(out, u64::from(place.within));
         }
     }
 
@@ -115,7 +116,8 @@ impl Beginnings {
                     _ => SortValue::Row(take_bytes(rest)?.to_vec()),
                 });
             }
-            places.push(Place { values, number: u64::from_be_bytes(take_array(rest)?) });
+            let number = u64::from_be_bytes(take_array(rest)?);
+            places.push(Place { values, number, within: u32::try_from(take_varint(rest)?).ok()? });
         }
         Some(Self { places, forgotten })
     }
@@ -231,6 +233,7 @@ mod tests {
                 SortValue::Row(vec![0xFF]),
             ],
             number,
+            within: 300,
         };
         let pairs = vec![("name".to_owned(), "Zoë".to_owned()), ("_count".to_owned(), "2".to_owned())];
         let mut beginnings = Beginnings::default();
@@ -247,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_way_back_ends_where_it_was_forgotten_and_skips_no_page() {
-        let place = |number| Place { values: Vec::new(), number };
+        let place = |number| Place { values: Vec::new(), number, within: 0 };
         let back = |pages: u64| {
             let mut page = (0..pages).fold(Beginnings::default(), |page, number| page.next(place(number)));
             let mut seen = Vec::new();

@@ -45,6 +45,12 @@ impl Candidates<'_> {
     pub(crate) fn next_probe(&mut self, search: &Search<'_>) -> Result<Option<Probe>, SearchError> {
         while let Some((number, record)) = self.driver.next_with_record(search)? {
             let mut probe = Probe::with(self.type_code, number, record);
+            if layout::is_contained(self.type_code) {
+                if search.contained_matches(&self.rest, Probe::new(self.type_code, number))?.is_empty() {
+                    continue;
+                }
+                return Ok(Some(probe));
+            }
             if search.each_holds(self.rest.iter().copied(), &mut probe)? {
                 return Ok(Some(probe));
             }
@@ -106,8 +112,10 @@ impl Search<'_> {
             Driver::Everything => None,
             Driver::Clause(at, _) => Some(at),
         };
-        let asked =
-            clauses.iter().enumerate().filter(|(place, clause)| Some(*place) != at || clause.is_loose());
+        // Of several contained resources one has to meet all, the driver too.
+        let asked = clauses.iter().enumerate().filter(|(place, clause)| {
+            Some(*place) != at || clause.is_loose() || layout::is_contained(type_code)
+        });
         let rest = asked.map(|(_, clause)| *clause).collect();
         let driver = match at.and_then(|at| clauses.get(at)) {
             Some(clause) => clause.stream(self, type_code, from)?,

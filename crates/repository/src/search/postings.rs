@@ -3,7 +3,7 @@
 //! The same calls in the same order give the same rows, in a commit and in a replay: numbers of texts are given out in the
 //! order of the calls, and nothing else is drawn or read from elsewhere.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -54,6 +54,13 @@ pub(crate) struct TermChange<'a> {
     pub(crate) new: Option<Indexed<'a>>,
 }
 
+/// What rows of contained resources tell of their container.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Container {
+    /// The code of its type.
+    pub(crate) type_code: u16,
+}
+
 /// Writes index rows for the applier. One for the whole store; used by one thread.
 pub(crate) struct Postings {
     dictionaries: Arc<Dictionaries>,
@@ -95,15 +102,42 @@ impl Postings {
     /// # Errors
     /// From the engine, from the keys, from `number_of`. Then this and the batch must be thrown away, and the dictionaries
     /// forget what they have in memory.
-    pub(crate) fn replace(
+    pub(crate) fn replace<'a>(
+        &mut self,
+        engine: &dyn Reader,
+        batch: &mut Batch,
+        change: &TermChange<'a>,
+        number_of: &mut dyn FnMut(u16, &str) -> Result<u64, SearchError>,
+    ) -> Result<(), SearchError> {
+        self.replace_one(engine, batch, change, None, number_of)?;
+        let contained =
+            |side: Option<Indexed<'a>>| side.map_or(&[][..], |side| side.terms.contained.as_slice());
+        let types = contained(change.old).iter().chain(contained(change.new)).map(|terms| terms.type_code);
+        for type_code in types.collect::<BTreeSet<u16>>() {
+            let of_type = |side: Option<Indexed<'a>>| {
+                let side = side?;
+                let terms = side.terms.contained.iter().find(|terms| terms.type_code == type_code)?;
+                Some(Indexed { terms, patients: &[], ..side })
+            };
+            let (old, new) = (of_type(change.old), of_type(change.new));
+            let of_type = TermChange { type_code: layout::contained(type_code), old, new, ..*change };
+            let container = Some(Container { type_code: change.type_code });
+            self.replace_one(engine, batch, &of_type, container, number_of)?;
+        }
+        Ok(())
+    }
+
+    /// The same of rows under one type code.
+    fn replace_one(
         &mut self,
         engine: &dyn Reader,
         batch: &mut Batch,
         change: &TermChange<'_>,
+        container: Option<Container>,
         number_of: &mut dyn FnMut(u16, &str) -> Result<u64, SearchError>,
     ) -> Result<(), SearchError> {
         let mut rows_of = |side: Option<Indexed<'_>>| match side {
-            Some(side) => self.rows(engine, change, side, number_of).map(Some),
+            Some(side) => self.rows(engine, change, side, container, number_of).map(Some),
             None => Ok(None),
         };
         let (old, new) = (rows_of(change.old)?, rows_of(change.new)?);
@@ -141,7 +175,7 @@ impl Postings {
         number_of: &mut dyn FnMut(u16, &str) -> Result<u64, SearchError>,
     ) -> Result<(), SearchError> {
         let Some(side) = change.new.or(change.old) else { return Ok(()) };
-        let rows = self.rows(engine, change, side, number_of)?;
+        let rows = self.rows(engine, change, side, None, number_of)?;
         let mut values = None;
         for row in &rows.rows {
             if row.space == layout::MEMBER {
@@ -163,6 +197,30 @@ impl Postings {
         let values = values.filter(|_| change.new.is_some()).unwrap_or_default();
         batch.put(layout::MEMBER, key, header::patched(&record, parameter, values));
         Ok(())
+    }
+
+    /// The keys of the postings, and the member record, that `change.new` would have in a container: for looking at it alone.
+    ///
+    /// # Errors
+    /// As [`Self::replace`].
+    pub(crate) fn look(
+        &mut self,
+        engine: &dyn Reader,
+        change: &TermChange<'_>,
+        container: Container,
+        number_of: &mut dyn FnMut(u16, &str) -> Result<u64, SearchError>,
+    ) -> Result<(BTreeSet<Vec<u8>>, Vec<u8>), SearchError> {
+        let (mut postings, mut record) = (BTreeSet::new(), Vec::new());
+        let Some(side) = change.new else { return Ok((postings, record)) };
+        let rows = self.rows(engine, change, side, Some(container), number_of)?;
+        for row in &rows.rows {
+            match row.space {
+                layout::POSTING => drop(postings.insert(rows.part(&row.key).to_vec())),
+                layout::MEMBER => record = rows.part(&row.value).to_vec(),
+                _ => {}
+            }
+        }
+        Ok((postings, record))
     }
 
     /// Takes away the texts of a parameter that has no rows any more.
@@ -214,12 +272,17 @@ impl Postings {
         engine: &dyn Reader,
         change: &TermChange<'_>,
         side: Indexed<'_>,
+        container: Option<Container>,
         number_of: &mut dyn FnMut(u16, &str) -> Result<u64, SearchError>,
     ) -> Result<Rows, SearchError> {
         let terms = side.terms;
         let mut rows = Rows::new(change, terms.fixed.len() + terms.dates.len());
         let mut record = Draft::default();
         terms.present.iter().for_each(|parameter| record.present(*parameter));
+        if let Some(container) = container {
+            record.reference(layout::CONTAINER, container.type_code, change.number);
+            terms.places.iter().for_each(|place| record.text(layout::CONTAINER, *place));
+        }
         for fixed in &terms.fixed {
             rows.posting(fixed.parameter, &[fixed.term()], &[]);
         }

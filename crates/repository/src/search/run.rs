@@ -3,7 +3,7 @@
 use fhir::definitions;
 use fhir::json::Value;
 use fhir::search::Kind;
-use fhir::search::query::{Criterion, Query, Summary, Total};
+use fhir::search::query::{Contained, Criterion, Query, Summary, Total};
 
 use super::clause::Clause;
 use super::page::{Beginnings, Tokens};
@@ -22,6 +22,25 @@ pub(crate) struct Found {
     pub(crate) type_code: u16,
     /// Its number.
     pub(crate) number: u64,
+    /// 0 for the resource itself; else one more than the place in its `contained` of the resource that is meant.
+    pub(crate) within: u32,
+}
+
+impl Found {
+    /// A resource that is not contained in another.
+    pub(crate) fn whole(type_code: u16, number: u64) -> Self {
+        Self { type_code, number, within: 0 }
+    }
+
+    /// What stands at a place in the `contained` of a resource.
+    pub(crate) fn contained(type_code: u16, number: u64, at: u32) -> Self {
+        Self { type_code, number, within: at.saturating_add(1) }
+    }
+
+    /// The place in `contained`.
+    pub(crate) fn contained_at(self) -> Option<u32> {
+        self.within.checked_sub(1)
+    }
 }
 
 /// How many matches there are, over all pages.
@@ -89,6 +108,9 @@ impl Search<'_> {
         let Some(type_code) = layout::type_code(&query.resource_type) else {
             return Err(SearchError::Unsupported { what: format!("the type `{}`", query.resource_type) });
         };
+        if query.contained != Contained::No {
+            return self.run_across(std::slice::from_ref(query), &query.used, beginnings, tokens);
+        }
         let clauses = self.compile(type_code, &query.criteria)?;
         let clauses: Vec<&Clause> = clauses.iter().collect();
         let keys = self.sort_keys(&query.sort)?;
@@ -111,7 +133,7 @@ impl Search<'_> {
         let (mut places, known) = self.places(type_code, &clauses, &keys, strategy, after, need)?;
         let more = places.len() > count;
         places.truncate(count);
-        answer.matches = places.iter().map(|place| Found { type_code, number: place.number }).collect();
+        answer.matches = places.iter().map(|place| Found::whole(type_code, place.number)).collect();
         if let Some(last) = places.pop().filter(|_| more) {
             answer.links.next = Some(tokens.seal(&query.used, &beginnings.next(last))?);
         }
@@ -171,7 +193,7 @@ impl Search<'_> {
                 let mut places = Vec::with_capacity(need);
                 while places.len() < need {
                     let Some(number) = candidates.next(self)? else { break };
-                    places.push(Place { values: Vec::new(), number });
+                    places.push(Place { values: Vec::new(), number, within: 0 });
                 }
                 Ok((places, None))
             }

@@ -16,9 +16,6 @@ use super::header::Header;
 use super::labels::{CONCEPTS, parts};
 use super::{Search, SearchError};
 
-/// What reading a resource's content costs, in rows of a scan.
-const BODY_STEPS: u64 = 100;
-
 /// One key of the order, ready to be read from member records.
 pub(crate) struct Key {
     pub(crate) parameter: u16,
@@ -47,6 +44,8 @@ pub(crate) enum SortValue {
 pub(crate) struct Place {
     pub(crate) values: Vec<SortValue>,
     pub(crate) number: u64,
+    /// As [`super::run::Found::within`].
+    pub(crate) within: u32,
 }
 
 impl Key {
@@ -128,7 +127,7 @@ pub(crate) fn compare(keys: &[Key], left: &Place, right: &Place) -> Ordering {
         .zip(pairs)
         .map(|(key, (left, right))| key.compare(left, right))
         .find(|order| order.is_ne())
-        .unwrap_or_else(|| left.number.cmp(&right.number))
+        .unwrap_or_else(|| (left.number, left.within).cmp(&(right.number, right.within)))
 }
 
 impl Search<'_> {
@@ -156,24 +155,24 @@ impl Search<'_> {
 
     /// Where a candidate stands.
     pub(crate) fn place(&self, keys: &[Key], probe: &mut Probe) -> Result<Place, SearchError> {
-        let (type_code, number) = (probe.type_code, probe.number);
+        let number = probe.number;
         let header = probe.header(self)?.ok_or(SearchError::Corrupt)?;
-        let mut values = Vec::with_capacity(keys.len());
+        let told: Vec<Option<SortValue>> = keys.iter().map(|key| key.value(header)).collect();
         let mut resource = None;
-        for key in keys {
-            values.push(match key.value(header) {
+        let mut values = Vec::with_capacity(keys.len());
+        for (key, value) in keys.iter().zip(told) {
+            values.push(match value {
                 Some(value) => value,
                 None => {
                     if resource.is_none() {
-                        self.spend(BODY_STEPS)?;
-                        resource = Some((self.bodies)(type_code, number)?);
+                        resource = Some(probe.resource(self)?);
                     }
-                    let resource = resource.as_ref().and_then(Option::as_ref);
+                    let resource = resource.as_ref().and_then(Option::as_deref);
                     resource.map_or(SortValue::Missing, |resource| key.value_of(self.registry, resource))
                 }
             });
         }
-        Ok(Place { values, number })
+        Ok(Place { values, number, within: 0 })
     }
 
     /// The first `need` places behind `after`, by looking at every match. Also how many matches there are.

@@ -19,7 +19,7 @@ use super::{Search, SearchError, terms};
 use crate::layout;
 
 /// What reading a body costs, in rows of a scan.
-const BODY_STEPS: u64 = 100;
+pub(crate) const BODY_STEPS: u64 = 100;
 
 /// What only a resource's body tells.
 pub(crate) enum BodyTest {
@@ -35,8 +35,7 @@ impl BodyTest {
         if probe.header(search)?.is_none() {
             return Ok(false);
         }
-        search.spend(BODY_STEPS)?;
-        let Some(body) = (search.bodies)(probe.type_code, probe.number)? else { return Ok(false) };
+        let Some(body) = probe.resource(search)? else { return Ok(false) };
         Ok(match self {
             Self::Words { narrative, query } => query.holds(&body, *narrative),
             Self::Near(places) => {
@@ -89,6 +88,9 @@ impl Search<'_> {
 
     /// `_list`: what the Lists refer to, as far as the caller may find them.
     pub(crate) fn listed(&self, type_code: u16, ids: &[CompactString]) -> Result<Clause, SearchError> {
+        if layout::is_contained(type_code) {
+            return Ok(Clause::Nothing);
+        }
         let list = layout::type_code("List").ok_or(SearchError::Corrupt)?;
         let item = Registry::base().parameter("List", "item").ok_or(SearchError::Corrupt)?.id;
         let mut bounds = Vec::new();
@@ -134,6 +136,9 @@ impl Search<'_> {
 
     /// What lies in the compartment of one resource.
     pub(crate) fn within(&self, type_code: u16, compartment: &str, id: &str) -> Result<Clause, SearchError> {
+        if layout::is_contained(type_code) {
+            return Err(SearchError::Unsupported { what: "`_contained` in a compartment".to_owned() });
+        }
         let owner = layout::type_code(compartment).ok_or(SearchError::Corrupt)?;
         let Some(number) = (self.ids)(owner, id)? else { return Ok(Clause::Nothing) };
         if owner == layout::PATIENT_CODE {

@@ -3,6 +3,7 @@
 //! Extracting, normalising and hashing happen here. What only the committer can know stays open: the numbers of reference
 //! targets, of texts and of labels; [`super::Postings`] fills them in. Not for: deciding what a parameter reads (`fhir::search`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compact_str::CompactString;
@@ -46,6 +47,10 @@ pub(crate) struct Terms {
     pub(crate) composites: Vec<(u16, Vec<Vec<Part>>)>,
     /// The words of its texts.
     pub(crate) words: Words,
+    /// Of terms of contained resources: their places in `contained`.
+    pub(crate) places: Vec<u32>,
+    /// The terms of the contained resources, those of one type joined; ascending by type.
+    pub(crate) contained: Vec<Terms>,
 }
 
 /// A posting whose term is known: parameter, and the term with its kind.
@@ -100,32 +105,71 @@ impl Terms {
     ///
     /// Never fails: what cannot be read as its parameter wants it has no term, as [`Registry::extract`] says.
     pub(crate) fn prepare(codes: &Codes, registry: &Registry, type_code: u16, resource: &Value) -> Self {
-        let mut coder = Coder {
-            codes,
-            recent: Vec::with_capacity(RECENT_MAX),
-            counts: Vec::new(),
-            composites: Vec::new(),
-            terms: Self {
-                type_code,
-                present: Vec::with_capacity(32),
-                fixed: Vec::with_capacity(32),
-                dates: Vec::new(),
-                numbers: Vec::new(),
-                quantities: Vec::new(),
-                ranges: Vec::new(),
-                long: Vec::new(),
-                texts: Vec::new(),
-                references: Vec::new(),
-                labels: Vec::with_capacity(16),
-                known: Vec::new(),
-                composites: Vec::new(),
-                words: Words::of(resource),
-            },
-        };
+        let mut coder = Coder::new(codes, type_code);
+        coder.terms.words = Words::of(resource);
         registry.extract(resource, &mut |parameter, term| coder.add(parameter, term));
-        coder.join_composites(registry);
+        coder.join_composites(registry, false);
         coder.terms.tidy();
         coder.terms
+    }
+
+    /// With the terms of the resources that `container`, which these terms are of, contains.
+    ///
+    /// They are read by the standard's parameters alone: those of a tenant's own come and go, and are built for resources of
+    /// their types only.
+    #[must_use]
+    pub(crate) fn with_contained(mut self, codes: &Codes, container: &Value) -> Self {
+        let Some(contained) = container.get("contained") else { return self };
+        let mut by_type: BTreeMap<u16, Vec<(u32, &Value)>> = BTreeMap::new();
+        for (at, resource) in (0_u32..).zip(contained.elements()) {
+            if let Some(type_code) = resource.resource_type().and_then(layout::type_code) {
+                by_type.entry(type_code).or_default().push((at, resource));
+            }
+        }
+        let joined = |(type_code, resources): (u16, Vec<_>)| Self::joined(codes, type_code, &resources);
+        self.contained = by_type.into_iter().map(joined).collect();
+        self
+    }
+
+    /// The terms of contained resources of one type, with their places in `contained`, as if they were one resource.
+    pub(crate) fn joined(codes: &Codes, type_code: u16, resources: &[(u32, &Value)]) -> Self {
+        let registry = Registry::base();
+        let mut coder = Coder::new(codes, type_code);
+        let id = layout::type_name(type_code).and_then(|name| registry.parameter(name, "_id"));
+        for (at, resource) in resources {
+            coder.terms.places.push(*at);
+            coder.terms.words.join(Words::of(resource));
+            registry.extract(resource, &mut |parameter, term| coder.add(parameter, term));
+            // Outside their container ids of contained resources say nothing, so they have no numbers.
+            if let (Some(parameter), Some(own)) = (id, resource.get("id").and_then(Value::as_str)) {
+                coder.terms.present.push(parameter.id);
+                coder.push(parameter.id, &[&[kind::URI], &codes.uri(own)]);
+            }
+        }
+        coder.join_composites(registry, resources.len() > 1);
+        coder.terms.tidy();
+        coder.terms
+    }
+
+    fn none(type_code: u16) -> Self {
+        Self {
+            type_code,
+            present: Vec::with_capacity(32),
+            fixed: Vec::with_capacity(32),
+            dates: Vec::new(),
+            numbers: Vec::new(),
+            quantities: Vec::new(),
+            ranges: Vec::new(),
+            long: Vec::new(),
+            texts: Vec::new(),
+            references: Vec::new(),
+            labels: Vec::with_capacity(16),
+            known: Vec::new(),
+            composites: Vec::new(),
+            words: Words::default(),
+            places: Vec::new(),
+            contained: Vec::new(),
+        }
     }
 
     /// These terms and others of the same resource, which has the same words.
@@ -217,6 +261,18 @@ struct Coder<'a> {
     /// What each composite parameter found together.
     composites: Vec<(u16, Vec<Term>)>,
     terms: Terms,
+}
+
+impl<'a> Coder<'a> {
+    fn new(codes: &'a Codes, type_code: u16) -> Self {
+        Self {
+            codes,
+            recent: Vec::with_capacity(RECENT_MAX),
+            counts: Vec::new(),
+            composites: Vec::new(),
+            terms: Terms::none(type_code),
+        }
+    }
 }
 
 impl Coder<'_> {
@@ -381,8 +437,10 @@ impl Coder<'_> {
     ///
     /// A part's values are values of the parameter that defines it; so where its parameter gave no more values than the
     /// composite has different parts in that place, and all combinations are there, testing the parts one by one is as good.
-    fn join_composites(&mut self, registry: &Registry) {
-        let all = std::mem::take(&mut self.composites);
+    /// Of several resources `keeps_all` are kept: a value of one does not stand with a value of another.
+    fn join_composites(&mut self, registry: &Registry, keeps_all: bool) {
+        let mut all = std::mem::take(&mut self.composites);
+        all.sort_by_key(|(id, _)| *id);
         let resource_type = layout::type_name(self.terms.type_code).unwrap_or_default();
         for together in all.chunk_by(|a, b| a.0 == b.0) {
             let Some((id, _)) = together.first() else { continue };
@@ -399,7 +457,7 @@ impl Coder<'_> {
                     composite::postings(parts, &mut |term| self.terms.term(*id, term));
                 }
             }
-            if !parameter.is_some_and(|parameter| self.is_whole(registry, parameter, together)) {
+            if keeps_all || !parameter.is_some_and(|parameter| self.is_whole(registry, parameter, together)) {
                 self.terms.composites.push((*id, found));
             }
         }

@@ -1,5 +1,6 @@
 //! Search against a plain scan: random resources, random questions.
 
+mod contained;
 mod generate;
 mod oracle;
 mod special;

@@ -182,7 +182,11 @@ impl Search<'_> {
                 continue;
             }
             let place = match keys {
-                [_] => Place { values: vec![SortValue::Code(u128::from(row.low))], number: row.number },
+                [_] => Place {
+                    values: vec![SortValue::Code(u128::from(row.low))],
+                    number: row.number,
+                    within: 0,
+                },
                 _ => self.place(keys, &mut probe)?,
             };
             if after.is_none_or(|after| compare(keys, &place, after).is_gt()) {

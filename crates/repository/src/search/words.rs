@@ -76,12 +76,28 @@ impl Words {
                 }
             });
         });
-        for list in [&mut found.content, &mut found.narrative] {
+        found.tidy();
+        found
+    }
+
+    /// Adds the words of another resource.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.content.extend(other.content);
+        self.narrative.extend(other.narrative);
+        self.tidy();
+    }
+
+    /// All of them, or those of the narrative.
+    pub(crate) fn list(&self, narrative: bool) -> &[CompactString] {
+        if narrative { &self.narrative } else { &self.content }
+    }
+
+    fn tidy(&mut self) {
+        for list in [&mut self.content, &mut self.narrative] {
             list.sort_unstable();
             list.dedup();
             list.truncate(WORDS_MAX);
         }
-        found
     }
 }
 

@@ -32,7 +32,12 @@ pub(crate) fn searchset(base: &str, path: &str, own: &str, page: SearchPage) -> 
             SearchMode::Include => "include",
         };
         let (found, one) = (&entry.versioned, format!(",\"search\":{{\"mode\":\"{mode}\"}}"));
-        out.entry(Some(&format!("{base}/{}/{}", found.resource_type, found.id)), Some(&found.body), &one);
+        let mut url = Some(format!("{base}/{}/{}", found.resource_type, found.id));
+        if let Some(id) = &entry.contained {
+            // R4 3.1.1.4.13: the URL of the container, then the id within it. Without an id there is no URL for it alone.
+            url = url.filter(|_| !id.is_empty()).map(|url| format!("{url}#{id}"));
+        }
+        out.entry(url.as_deref(), Some(&found.body), &one);
     }
     let mut issues = page.issues;
     issues.extend(page.explain.map(|plan| {

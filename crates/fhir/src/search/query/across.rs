@@ -10,7 +10,7 @@ use compact_str::CompactString;
 use super::super::Registry;
 use super::parse::shown;
 use super::values::is_id;
-use super::{Criterion, Limits, Query, Test, parse};
+use super::{Contained, Criterion, Limits, Query, Test, parse};
 use crate::definitions::{self, compartment_parameters};
 use crate::outcome::{Issue, IssueType};
 
@@ -127,6 +127,10 @@ pub fn parse_across(
             // What one type does not know is left out for all: else the others alone would be narrowed by it.
             more.append(&mut query.ignored);
             if let Some((compartment, id)) = &context.compartment {
+                if query.contained != Contained::No {
+                    let text = "`_contained` is not offered in compartments: search the type or the system";
+                    return Err(vec![Issue::error(IssueType::NotSupported, text).at("http._contained")]);
+                }
                 let test = Test::Within { compartment: compartment.clone(), id: id.clone() };
                 query.criteria.push(Criterion { name: "compartment".into(), test });
             }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::super::{Kind, Parameter, Registry};
 use super::values::{split, unescape, value};
 use super::{
-    Branch, Criterion, EXPLAIN_PARAMETER, Ignored, Include, Limits, Modifier, PAGE_PARAMETER, Query, SortKey,
-    Summary, Test, Total,
+    Branch, Contained, ContainedType, Criterion, EXPLAIN_PARAMETER, Ignored, Include, Limits, Modifier,
+    PAGE_PARAMETER, Query, SortKey, Summary, Test, Total,
 };
 use crate::definitions;
 use crate::outcome::{Issue, IssueType};
@@ -49,6 +49,10 @@ pub fn parse(
                 issues.push(Issue::error(problem.code, problem.text).at(format!("http.{}", shown(name))))
             }
         }
+    }
+    if let Err(problem) = reader.reaches_contained() {
+        // Whatever the handling: without `_contained`, or without the criterion, it would be another search.
+        issues.push(Issue::error(problem.code, problem.text).at("http._contained"));
     }
     if issues.is_empty() { Ok(reader.query) } else { Err(issues) }
 }
@@ -127,7 +131,23 @@ impl Reader<'_> {
                 });
             }
             "_elements" => self.elements(text)?,
-            "_contained" | "_containedType" if text == "false" => {}
+            "_contained" => {
+                self.once("_contained")?;
+                self.query.contained = match text {
+                    "false" => Contained::No,
+                    "true" => Contained::Only,
+                    "both" => Contained::Both,
+                    _ => return Err(wrong(name, "`false`, `true` or `both` is expected")),
+                };
+            }
+            "_containedType" => {
+                self.once("_containedType")?;
+                self.query.contained_type = match text {
+                    "container" => ContainedType::Container,
+                    "contained" => ContainedType::Contained,
+                    _ => return Err(wrong(name, "`container` or `contained` is expected")),
+                };
+            }
             // Not "unsupported": a lenient reading would leave it out, and answer with the first page.
             PAGE_PARAMETER => {
                 return Err(wrong(name, "a page token stands alone, as in the link it came in"));
@@ -138,12 +158,35 @@ impl Reader<'_> {
                 let test = self.filtered(text)?;
                 self.query.criteria.push(Criterion { name: name.into(), test });
             }
-            "_contained" | "_containedType" | "_query" | "_type" => {
+            "_query" | "_type" => {
                 return Err(unsupported(format!("`{name}` is not offered")));
             }
             _ => self.criterion(name, text)?,
         }
         Ok(())
+    }
+
+    /// Refuses to look in contained resources for what is not known of them: parameters of a tenant's own.
+    fn reaches_contained(&self) -> Result<(), Problem> {
+        let query = &self.query;
+        if query.contained == Contained::No {
+            return Ok(());
+        }
+        let asked = query.criteria.iter().find_map(|criterion| own_parameter(&criterion.test));
+        let sorted = query.sort.iter().map(|key| &key.parameter).find(|parameter| parameter.is_custom());
+        let included = query
+            .includes
+            .iter()
+            .filter(|_| query.contained_type == ContainedType::Contained)
+            .filter_map(|include| include.parameter.as_ref())
+            .find(|parameter| parameter.is_custom());
+        match asked.or(sorted).or(included) {
+            Some(parameter) => Err(unsupported(format!(
+                "`_contained`: contained resources are not searched by `{}`, which is no parameter of R4",
+                shown(&parameter.code)
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn once(&mut self, name: &'static str) -> Result<(), Problem> {
@@ -384,6 +427,18 @@ impl Reader<'_> {
         }
         check_target(&parameter, name, resource_type)?;
         Ok(parameter)
+    }
+}
+
+/// A parameter of a tenant's own by which a test reads the resource itself.
+fn own_parameter(test: &Test) -> Option<&Arc<Parameter>> {
+    match test {
+        Test::Own { parameter, .. } | Test::Chain { parameter, .. } | Test::Near { parameter, .. } => {
+            Some(parameter).filter(|parameter| parameter.is_custom())
+        }
+        Test::All(tests) | Test::Any(tests) => tests.iter().find_map(own_parameter),
+        Test::Not(test) => own_parameter(test),
+        Test::Has { .. } | Test::Words { .. } | Test::Listed(_) | Test::Within { .. } => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Entries that stand for themselves: those of a batch, and reads of a transaction.
 
 use fhir::json::{Object, Value, object};
+use fhir::search::query::{Contained, ContainedType};
 
 use super::entry::{self, Method, Step, Target};
 use super::{response_bundle, response_entry, status_entry};
@@ -83,7 +84,12 @@ impl Access {
         reach: crate::gate::Reach,
         shown: &mut Shown,
     ) -> Result<Value> {
-        let query = crate::finding::parse(&self.view()?, name, query)?;
+        let query = crate::finding::parse_search(self.view()?.registry()?, name, query)?;
+        if query.contained != Contained::No && query.contained_type == ContainedType::Contained {
+            // The entries of such an answer have no `fullUrl`, which alone would tell the container.
+            let text = "`_containedType=contained` is not taken inside a batch: ask for the containers";
+            return Err(Error::new(ErrorKind::Invalid, text));
+        }
         let before = std::mem::replace(&mut shown.reach, reach);
         let page = self.run_search(&query, shown);
         shown.reach = before;

@@ -19,7 +19,7 @@ impl Search<'_> {
 
     /// The code sets that tell the system of a parameter's plain codes.
     pub(super) fn code_sets(&self, type_code: u16, parameter: u16) -> &[&'static CodeSet] {
-        let resource_type = layout::type_name(type_code).unwrap_or_default();
+        let resource_type = layout::type_name(layout::plain(type_code)).unwrap_or_default();
         self.registry.code_sets(resource_type, parameter)
     }
 

@@ -111,6 +111,9 @@ pub(super) const TYPES: &[&str] = &[
     "MolecularSequence",
 ];
 
+/// Types that are often contained in others.
+pub(super) const CONTAINED: &[&str] = &["Observation", "Observation", "Patient", "Organization"];
+
 /// How many ids each type has.
 const IDS: usize = 12;
 
@@ -246,7 +249,25 @@ fn meta(dice: &mut Dice) -> String {
 pub(super) fn resource(dice: &mut Dice) -> Value {
     let kind = dice.pick(TYPES);
     let id = id(dice, kind);
-    let mut draft = Draft(vec![format!(r#""resourceType":"{kind}","id":"{id}""#)]);
+    let mut draft = members(dice, kind, &format!(r#","id":"{id}""#));
+    draft.add(dice, 35, |dice| format!(r#""contained":[{}]"#, list(dice, 4, contained)));
+    parse(format!("{{{}}}", draft.0.join(",")).as_bytes(), &Limits::default()).unwrap()
+}
+
+/// A resource in another; few types, so that some stand there twice.
+fn contained(dice: &mut Dice) -> String {
+    let kind = if dice.chance(70) { dice.pick(CONTAINED) } else { dice.pick(TYPES) };
+    let id = if dice.chance(90) {
+        format!(r#","id":"{}""#, dice.pick(&["a", "b", "A", "pat-1"]))
+    } else {
+        String::new()
+    };
+    format!("{{{}}}", members(dice, kind, &id).0.join(","))
+}
+
+/// The members of a resource; `id` is that of its id, if it has one.
+fn members(dice: &mut Dice, kind: &str, id: &str) -> Draft {
+    let mut draft = Draft(vec![format!(r#""resourceType":"{kind}"{id}"#)]);
     draft.add(dice, 40, meta);
     match kind {
         "Patient" => {
@@ -338,7 +359,7 @@ pub(super) fn resource(dice: &mut Dice) -> Value {
             draft.add(dice, 40, |dice| format!(r#""partOf":{}"#, reference(dice, "Organization")));
         }
     }
-    parse(format!("{{{}}}", draft.0.join(",")).as_bytes(), &Limits::default()).unwrap()
+    draft
 }
 
 /// Type, parameter, kind; `kind` for references names the target.

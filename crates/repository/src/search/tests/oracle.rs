@@ -363,6 +363,8 @@ pub(super) fn meets(world: &World, stored: &Stored, ask: &Ask) -> bool {
             }
             _ => false,
         }),
+        // Nobody refers to what is contained in another.
+        Ask::Has { .. } if stored.within > 0 => false,
         Ask::Has { source, parameter, then } => {
             let kind = stored.resource.resource_type().unwrap();
             let id = stored.resource.get("id").unwrap().as_str().unwrap();
@@ -384,11 +386,11 @@ fn own(
     (parameter, kind, modifier): (&str, &str, Option<&str>),
     asked: &[String],
 ) -> bool {
-    let id = stored.resource.get("id").unwrap().as_str().unwrap();
+    let id = stored.resource.get("id").and_then(Value::as_str);
     if parameter == "_id" {
         return match modifier {
-            Some("missing") => asked == ["false"],
-            _ => asked.iter().any(|asked| asked == id),
+            Some("missing") => id.is_none() == (asked == ["true"]),
+            _ => asked.iter().any(|asked| Some(asked.as_str()) == id),
         };
     }
     if kind.contains('$') {
@@ -620,7 +622,8 @@ enum Order {
 
 fn order(stored: &Stored, parameter: &str, descending: bool) -> Option<Order> {
     if parameter == "_id" {
-        return stored.resource.get("id").and_then(Value::as_str).map(|id| Order::Text(id.to_owned()));
+        // As of any token, case does not count.
+        return stored.resource.get("id").and_then(Value::as_str).map(|id| Order::Text(id.to_lowercase()));
     }
     let all = values(stored, parameter).into_iter().filter_map(|value| match value {
         Val::Token(_, Some(code), _) | Val::Code(_, code) => Some(Order::Text(code.to_lowercase())),
@@ -654,7 +657,7 @@ pub(super) fn compare(keys: &[&str], left: &Stored, right: &Stored) -> Ordering 
             return found;
         }
     }
-    left.number.cmp(&right.number)
+    (left.number, left.within).cmp(&(right.number, right.within))
 }
 
 /// Local references of a resource: parameter, type, id.

@@ -39,8 +39,17 @@ fn sentence(dice: &mut Dice) -> String {
     (0..count).map(|_| dice.pick(VOCABULARY)).collect::<Vec<_>>().join([" ", ", ", "  "][dice.below(3)])
 }
 
-fn note(dice: &mut Dice, id: usize) -> Value {
+pub(super) fn note(dice: &mut Dice, id: usize) -> Value {
     let (title, inside, narrative) = (sentence(dice), sentence(dice), sentence(dice));
+    let other = if dice.chance(50) {
+        format!(
+            r#",{{"resourceType":"Organization","name":"{}","text":{{"status":"additional","div":"<div>{}</div>"}}}}"#,
+            sentence(dice),
+            sentence(dice)
+        )
+    } else {
+        String::new()
+    };
     let text = if dice.chance(60) {
         format!(
             r#","text":{{"status":"additional","div":"<div><p>{narrative}</p><b>{}</b></div>"}}"#,
@@ -51,11 +60,11 @@ fn note(dice: &mut Dice, id: usize) -> Value {
     };
     json(&format!(
         r#"{{"resourceType":"Questionnaire","id":"q{id}","title":"{title}"{text},
-            "contained":[{{"resourceType":"Organization","name":"{inside}"}}]}}"#
+            "contained":[{{"resourceType":"Organization","name":"{inside}"}}{other}]}}"#
     ))
 }
 
-fn text_query(dice: &mut Dice, depth: usize) -> String {
+pub(super) fn text_query(dice: &mut Dice, depth: usize) -> String {
     let word = dice.pick(VOCABULARY).replace("and", "bone").replace("患者", "患");
     match dice.below(if depth > 2 { 3 } else { 8 }) {
         0 => {
@@ -167,14 +176,14 @@ fn compared(ask: &Ask) -> Option<String> {
 }
 
 /// A filter and what it means.
-enum Tree {
+pub(super) enum Tree {
     One(Ask),
     Both(Box<Tree>, Box<Tree>),
     Either(Box<Tree>, Box<Tree>),
     Not(Box<Tree>),
 }
 
-fn tree(dice: &mut Dice, kind: &str, depth: usize) -> (String, Tree) {
+pub(super) fn tree(dice: &mut Dice, kind: &str, depth: usize) -> (String, Tree) {
     match dice.below(if depth > 2 { 1 } else { 5 }) {
         0 | 1 => loop {
             let ask = ask(dice, kind, true);
@@ -198,7 +207,7 @@ fn tree(dice: &mut Dice, kind: &str, depth: usize) -> (String, Tree) {
 }
 
 impl Tree {
-    fn holds(&self, world: &World, stored: &Stored) -> bool {
+    pub(super) fn holds(&self, world: &World, stored: &Stored) -> bool {
         match self {
             Self::One(ask) => meets(world, stored, ask),
             Self::Both(left, right) => left.holds(world, stored) && right.holds(world, stored),

@@ -30,6 +30,16 @@ pub(super) struct Stored {
     pub(super) number: u64,
     pub(super) resource: Value,
     pub(super) updated_ms: i64,
+    /// 0, or one more than its place in the resource of that number, which contains it.
+    pub(super) within: u32,
+}
+
+impl Stored {
+    /// The resources that it contains, with its number and time.
+    pub(super) fn contained(&self) -> impl Iterator<Item = Self> + '_ {
+        let contained = self.resource.get("contained").map(Value::elements).unwrap_or_default();
+        (1..).zip(contained).map(|(within, resource)| Self { resource: resource.clone(), within, ..*self })
+    }
 }
 
 pub(super) struct World {
@@ -139,7 +149,8 @@ impl World {
                 .iter()
                 .map(|patient| self.number(layout::type_code("Patient").unwrap(), patient))
                 .collect();
-            (Terms::prepare(&self.codes, Registry::base(), type_code, resource), patients)
+            let terms = Terms::prepare(&self.codes, Registry::base(), type_code, resource);
+            (terms.with_contained(&self.codes, resource), patients)
         };
         let before = old.as_ref().map(|old| (prepare(&old.resource), old.updated_ms));
         let after = new.as_ref().map(|(resource, updated_ms)| (prepare(resource), *updated_ms));
@@ -170,7 +181,7 @@ impl World {
         self.engine.write(batch).unwrap();
         match new {
             Some((resource, updated_ms)) => {
-                self.stored.insert(key, Stored { number, resource, updated_ms });
+                self.stored.insert(key, Stored { number, resource, updated_ms, within: 0 });
             }
             None => {
                 self.stored.remove(&key);
@@ -227,6 +238,25 @@ impl World {
         self.run_at(&Self::query(resource_type, &pairs), &at, bounds)
     }
 
+    /// As [`Self::all_found`], of several types; in the order in which they come.
+    pub(super) fn all_across(&self, asked: &query::Across) -> Vec<(u64, u32)> {
+        let ring = ring();
+        let tokens = Tokens::new(TENANT, ring.as_ref(), b"caller", "/");
+        let (mut found, mut at) = (Vec::new(), Beginnings::default());
+        loop {
+            let page = self
+                .look(&Bounds::everything(), |search| {
+                    search.run_across(&asked.queries, &asked.used, &at, &tokens)
+                })
+                .unwrap();
+            found.extend(page.matches.iter().map(|found| (found.number, found.within)));
+            match page.links.next {
+                Some(token) => (_, at) = tokens.open(&token).unwrap(),
+                None => return found,
+            }
+        }
+    }
+
     /// Calls `work` with a search on a snapshot.
     pub(super) fn look<T>(&self, bounds: &Bounds, work: impl FnOnce(&Search<'_>) -> T) -> T {
         let snapshot = self.engine.snapshot();
@@ -258,13 +288,18 @@ impl World {
 
     /// The numbers of all matches in order, page by page; checks the pages on the way.
     pub(super) fn all(&self, query: &Query, bounds: &Bounds) -> Vec<u64> {
+        self.all_found(query, bounds).into_iter().map(|(number, _)| number).collect()
+    }
+
+    /// The same, with the places of what is contained.
+    pub(super) fn all_found(&self, query: &Query, bounds: &Bounds) -> Vec<(u64, u32)> {
         let page_of =
             |token: &str| self.page(&query.resource_type, token, (TENANT, "caller"), bounds).unwrap();
         let mut page = self.run(query, bounds).unwrap();
         let mut numbers = Vec::new();
         let mut pages: Vec<Matches> = Vec::new();
         loop {
-            numbers.extend(page.matches.iter().map(|found| found.number));
+            numbers.extend(page.matches.iter().map(|found| (found.number, found.within)));
             let next = page.links.next.clone();
             if let (Some(before), Some(token)) = (pages.last(), &page.links.previous) {
                 assert_eq!(page_of(token).matches, before.matches, "the page before");
