@@ -17,6 +17,7 @@ mod known;
 mod names;
 mod patterns;
 pub mod records;
+pub mod risk;
 pub mod tagger;
 mod text;
 pub mod transform;

@@ -6,6 +6,7 @@
 
 mod attachment;
 pub mod ccda;
+pub mod csv;
 pub mod fhir;
 mod finder;
 pub mod hl7v2;

@@ -24,6 +24,13 @@ impl Day {
         Some(Self(era * 146_097 + day_of_era - 719_468))
     }
 
+    /// The day, in UTC, of a time in milliseconds since 1970; times beyond the years 1 to 9999 are taken as their ends.
+    #[must_use]
+    pub fn of_time(ms: i64) -> Self {
+        let days = ms.div_euclid(86_400_000).clamp(i64::from(FIRST), i64::from(LAST));
+        Self(i32::try_from(days).unwrap_or(0)) // within 32 bits by the clamp
+    }
+
     /// Year, month and day.
     #[must_use]
     pub fn ymd(self) -> (i32, u8, u8) {

@@ -68,6 +68,11 @@ impl DateShift {
         Self { days, cap: Some(Cap::on(options.today)), day_first: options.day_first }
     }
 
+    /// A shift of one day, to see whether a text is a date at all.
+    pub(crate) fn probe(options: &ShiftOptions) -> Self {
+        Self { days: 1, cap: None, day_first: options.day_first }
+    }
+
     /// The opposite shift; what was capped stays as it is.
     pub(crate) const fn reversed(self) -> Self {
         Self { days: -self.days, cap: None, day_first: self.day_first }

@@ -9,7 +9,9 @@
 )]
 
 mod ccda;
+mod csv;
 mod fhir_corpus;
 mod fhir_rules;
 mod hl7v2;
+mod risk;
 mod support;
