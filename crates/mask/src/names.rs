@@ -9,7 +9,7 @@ mod places;
 use crate::Entity;
 use crate::gazetteer::Lex;
 use crate::patterns::Page;
-use crate::text::token::{Case, Gap, Made, Token, join};
+use crate::text::token::{Case, Gap, Made, Token, hash_of, join};
 
 /// Longest entry of the lists, in words.
 const ENTRY_WORDS: usize = 5;
@@ -61,9 +61,83 @@ pub(crate) fn entry(page: &Page<'_>, index: usize) -> (usize, Lex) {
     best
 }
 
+/// Words of grammar: no part of a name even with a capital.
+pub(crate) fn is_function(token: &Token) -> bool {
+    const WORDS: [&str; 64] = [
+        "the",
+        "a",
+        "an",
+        "our",
+        "your",
+        "my",
+        "his",
+        "her",
+        "their",
+        "this",
+        "that",
+        "in",
+        "at",
+        "on",
+        "from",
+        "to",
+        "of",
+        "and",
+        "or",
+        "is",
+        "was",
+        "he",
+        "she",
+        "they",
+        "it",
+        "we",
+        "i",
+        "if",
+        "when",
+        "what",
+        "which",
+        "for",
+        "with",
+        "no",
+        "any",
+        "please",
+        "you",
+        "are",
+        "by",
+        "so",
+        "but",
+        "as",
+        "who",
+        "how",
+        "not",
+        "there",
+        "these",
+        "those",
+        "then",
+        "his",
+        "its",
+        "has",
+        "had",
+        "have",
+        "were",
+        "been",
+        "also",
+        "while",
+        "after",
+        "before",
+        "since",
+        "currently",
+        "however",
+        "again",
+    ];
+    token.made == Made::Word && token.len() <= 9 && WORDS.iter().any(|word| hash_of(word) == token.hash)
+}
+
 /// Whether a token can be a part of a person's name by its form: a word with a capital, not of medicine alone.
 pub(crate) fn name_like(token: &Token) -> bool {
-    token.is_capital() && token.case != Case::Initial && !token.lex.has(Lex::MEDICAL.with(Lex::DRUG))
+    !is_function(token)
+        && token.is_capital()
+        && token.case != Case::Initial
+        && !token.lex.has(Lex::MEDICAL.with(Lex::DRUG))
         || token.is_capital()
             && token.lex.is_name()
             && token.case != Case::Initial

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::covered;
 use crate::gazetteer::{Cue, Lex};
 use crate::patterns::Page;
-use crate::text::token::{Case, Gap, Made, Token};
+use crate::text::token::{Case, Gap, Made, Token, hash_of};
 use crate::{Entity, Kind, Reason};
 
 /// Different words of names kept for one document; more than that is no longer a text about a few people.
@@ -91,9 +91,32 @@ fn repeats(page: &Page<'_>, index: usize, token: &Token) -> bool {
                 && !token.lex.has(Lex::MEDICAL.with(Lex::DRUG).with(Lex::EPONYM))
         }
         // At the beginning of a sentence a capital says little of a common word.
-        Case::Title if token.lex.word() >= 3 => !begins_sentence(page, index),
+        Case::Title if token.lex.word() >= 3 => !begins_sentence(page, index) || acts(page, index),
         _ => token.lex.is_name() || !token.lex.has(Lex::MEDICAL),
     }
+}
+
+/// Whether what follows says that someone owns or does something: `'s`, `was`, `reports`.
+fn acts(page: &Page<'_>, index: usize) -> bool {
+    const VERBS: [&str; 14] = [
+        "was",
+        "is",
+        "has",
+        "had",
+        "reports",
+        "denies",
+        "states",
+        "tolerated",
+        "returns",
+        "presents",
+        "remains",
+        "will",
+        "did",
+        "agrees",
+    ];
+    let next = page.tokens.at(index + 1);
+    next.is(b'\'') && page.tokens.at(index + 2).len() == 1
+        || VERBS.iter().any(|word| hash_of(word) == next.hash)
 }
 
 fn begins_sentence(page: &Page<'_>, index: usize) -> bool {

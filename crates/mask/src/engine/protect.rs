@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::covered;
-use crate::gazetteer::Lex;
+use crate::gazetteer::{Cue, Lex};
 use crate::patterns::Page;
-use crate::text::token::{Gap, Made};
+use crate::text::token::{Case, Gap, Made, Token, hash_of};
 use crate::{Entity, Kind, Reason};
 
 /// Drops findings inside of tags, and terms of medicine that only a list or the tagger took for a name or place.
@@ -14,7 +14,7 @@ pub(super) fn protect(page: &Page<'_>, found: &mut Vec<Entity>) {
     found.retain(|entity| {
         let at = tags.partition_point(|tag| tag.end <= entity.range.start);
         let tagged = tags.get(at).is_some_and(|tag| tag.start < entity.range.end);
-        !tagged && !is_term(page, entity)
+        !tagged && !is_placeholder(page, entity) && !is_term(page, entity)
     });
 }
 
@@ -89,11 +89,26 @@ fn is_tag(inside: &str) -> bool {
     }) && inside.split(['_', '-', ' ', '#']).next().is_some_and(|first| WORDS.contains(&first))
 }
 
+/// Whether a name or facility is one that someone put in for another: `Dr. X`, `Mr. ABC`, `XYZ Hospital`.
+fn is_placeholder(page: &Page<'_>, entity: &Entity) -> bool {
+    const PLACEHOLDERS: [&str; 9] = ["x", "y", "z", "xx", "xxx", "xxxx", "xyz", "abc", "abcd"];
+    let names = matches!(entity.kind, Kind::Name | Kind::Location | Kind::Organization);
+    let is = |token: &Token| {
+        matches!(token.case, Case::Upper | Case::Initial)
+            && PLACEHOLDERS.iter().any(|word| hash_of(word) == token.hash)
+    };
+    let mut words = covered(page.tokens, entity)
+        .filter(|index| !page.cue(*index).has(Cue::TITLE.with(Cue::FACILITY).with(Cue::FACILITY_PART)))
+        .map(|index| page.tokens.at(index))
+        .filter(|token| token.made == Made::Word);
+    names && words.next().is_some_and(is) && words.all(is)
+}
+
 /// Whether a name or place is a term of medicine here.
 fn is_term(page: &Page<'_>, entity: &Entity) -> bool {
     let doubtful = matches!(
         entity.reason,
-        Reason::Gazetteer(_) | Reason::Tagger | Reason::Propagated | Reason::Context("role" | "town")
+        Reason::Gazetteer(_) | Reason::Tagger | Reason::Propagated | Reason::Context("town")
     );
     if !doubtful || !matches!(entity.kind, Kind::Name | Kind::Location | Kind::Organization) {
         return false;
@@ -103,10 +118,40 @@ fn is_term(page: &Page<'_>, entity: &Entity) -> bool {
     if words().all(|token| token.lex.has(Lex::DRUG)) && words().next().is_some() {
         return true;
     }
+    let short = |token: &Token| token.lex.has(Lex::MEDICAL) && token.lex.city() < 2 && !token.lex.is_name();
+    if entity.kind != Kind::Name && words().all(short) {
+        return true;
+    }
     let next = page.tokens.at(range.end);
     let genitive = next.is(b'\'') && page.tokens.at(range.end + 1).len() == 1;
     let head = if genitive { page.tokens.at(range.end + 2) } else { next };
     let before_disease = head.gap <= Gap::Blank && head.lex.has(Lex::DISEASE);
+    let tagged = matches!(entity.reason, Reason::Tagger) && entity.kind == Kind::Name;
+    if tagged && before_disease && head.case == Case::Lower && !genitive_person(head) {
+        return true;
+    }
     words().all(|token| token.lex.has(Lex::EPONYM.with(Lex::MEDICAL).with(Lex::DISEASE)))
         && (before_disease || words().any(|token| token.lex.has(Lex::DISEASE)))
+}
+
+/// Words that follow diseases and signs, but people too: `Garcia's test`, `Novak had a stage …`.
+fn genitive_person(head: &Token) -> bool {
+    [
+        "rash",
+        "fever",
+        "pulse",
+        "murmur",
+        "diet",
+        "exercise",
+        "seizure",
+        "ulcer",
+        "fracture",
+        "lesion",
+        "pneumonia",
+        "brace",
+        "graft",
+        "foot",
+    ]
+    .iter()
+    .any(|word| hash_of(word) == head.hash)
 }

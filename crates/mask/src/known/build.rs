@@ -53,12 +53,13 @@ impl KnownBuilder {
         for word in &words {
             self.word(word, Kind::Name);
         }
-        if let (Some(first), Some(last)) = (words.first(), words.last())
-            && words.len() > 1
-            && let (Some(given), Some(family)) = (first.bytes().next(), last.bytes().next())
-        {
-            // Either order: "C.M." of Cheryl McAllister, however the name was handed in.
-            self.initials.extend([(given, family), (family, given)]);
+        // Either order: "C.M." of Cheryl McAllister, however the name was handed in, and with any of several family names.
+        if let Some((first, rest)) = words.split_first() {
+            for (one, other) in
+                rest.iter().filter_map(|word| Some((first.bytes().next()?, word.bytes().next()?)))
+            {
+                self.initials.extend([(one, other), (other, one)]);
+            }
         }
         if words.len() > 1 {
             self.phrase(name, Kind::Name);

@@ -1,6 +1,6 @@
 //! Persons: by title, label, relation or role before them, by two names in a row.
 
-use super::{more_name_than_word, name_like};
+use super::{is_function, more_name_than_word, name_like};
 use crate::gazetteer::{Cue, Lex};
 use crate::patterns::Page;
 use crate::text::token::{Case, Gap, Made, Token, hash_of};
@@ -89,7 +89,7 @@ fn stops(page: &Page<'_>, index: usize) -> bool {
 fn titled(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
     let tokens = page.tokens;
     let token = tokens.at(index);
-    if !cue.has(Cue::TITLE) || token.lex.has(Lex::MEDICAL) {
+    if !cue.has(Cue::TITLE) || token.lex.has(Lex::MEDICAL) && token.case != Case::Title {
         return None;
     }
     // "Father", "Major", "General" and the like stand before too much else; the tagger sees to them.
@@ -98,6 +98,10 @@ fn titled(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
         || token.hash == hash_of("doctor");
     let mut first = index + 1;
     if tokens.at(first).is(b'.') {
+        // After other words than abbreviations a sentence ends.
+        if !is_abbreviation(token) {
+            return None;
+        }
         first += 1;
     }
     let next = tokens.at(first);
@@ -112,7 +116,9 @@ fn titled(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
         && next.len() > 2;
     if !(initial
         || lower_name
-        || next.is_capital() && (next.lex.is_name() || !next.lex.has(Lex::MEDICAL.with(Lex::DRUG))))
+        || !is_function(next)
+            && next.is_capital()
+            && (next.lex.is_name() || !next.lex.has(Lex::MEDICAL.with(Lex::DRUG))))
     {
         return None;
     }
@@ -121,6 +127,14 @@ fn titled(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
     }
     let last = if next.case == Case::Lower { lower_end(page, first) } else { extend(page, first, false) };
     Some(name(page, first, last, 0.95, Reason::Context("title")))
+}
+
+fn is_abbreviation(token: &Token) -> bool {
+    const SHORT: [&str; 22] = [
+        "dr", "drs", "mr", "mrs", "ms", "mx", "prof", "rev", "fr", "capt", "lt", "sgt", "col", "gen", "hr",
+        "mevr", "sr", "sra", "srta", "hon", "sig", "mme",
+    ];
+    SHORT.iter().any(|word| hash_of(word) == token.hash)
 }
 
 /// The last of the names in small letters from a token on.
@@ -192,7 +206,12 @@ fn related(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
     {
         return None;
     }
-    let word_enough = token.lex.word() < 2 || !comma && token.lex.word() < 3;
+    // "Pt Foot resting" is a person, "Patient Education" a heading.
+    let patient = ["pt", "patient"].iter().any(|word| hash_of(word) == tokens.at(index).hash);
+    let goes_on = tokens.at(first + 1).gap == Gap::Blank
+        && tokens.at(first + 1).case == Case::Lower
+        && tokens.at(first + 1).made == Made::Word;
+    let word_enough = token.lex.word() < 2 || !comma && (token.lex.word() < 3 || patient && goes_on);
     if !token.lex.is_name()
         || !word_enough
         || token.lex.has(Lex::MEDICAL.with(Lex::DRUG))
@@ -222,6 +241,13 @@ fn in_a_row(page: &Page<'_>, index: usize) -> Option<Entity> {
         return None;
     }
     let next = tokens.at(index + 1);
+    // HL7 v2 writes family^given^middle.
+    if next.is(b'^') && tokens.at(index + 2).gap == Gap::None && tokens.at(index + 2).is_capital() {
+        let middle = tokens.at(index + 3).is(b'^')
+            && tokens.at(index + 4).is_capital()
+            && tokens.at(index + 4).gap == Gap::None;
+        return Some(name(page, index, index + if middle { 4 } else { 2 }, 0.9, Reason::Context("caret")));
+    }
     if next.is(b',') && next.gap == Gap::None {
         return family_first(page, index);
     }

@@ -1,6 +1,6 @@
 //! Places: facilities by their kind, cities and countries by list and cue.
 
-use super::entry;
+use super::{entry, is_function};
 use crate::gazetteer::{Cue, Lex};
 use crate::patterns::Page;
 use crate::text::token::{Case, Gap, Made, Token, hash_of};
@@ -130,15 +130,6 @@ fn is_proper(token: &Token) -> bool {
         && !token.lex.has(Lex::MEDICAL.with(Lex::DRUG))
         && (token.lex.word() < 3 || token.lex.is_name() || token.lex.city() > 0)
         && !is_function(token)
-}
-
-fn is_function(token: &Token) -> bool {
-    const WORDS: [&str; 40] = [
-        "the", "a", "an", "our", "your", "my", "his", "her", "their", "this", "that", "in", "at", "on",
-        "from", "to", "of", "and", "or", "is", "was", "he", "she", "they", "it", "we", "i", "if", "when",
-        "what", "which", "for", "with", "no", "any", "all", "please", "you", "are", "by",
-    ];
-    token.made == Made::Word && token.len() <= 6 && WORDS.iter().any(|word| hash_of(word) == token.hash)
 }
 
 /// `General Hospital`, `Memorial Hospital`, `Children's Hospital`, `City Clinic`: generic words, but of a facility, all capitals.

@@ -22,7 +22,9 @@ pub(super) fn find(page: &Page<'_>, out: &mut Vec<Entity>) {
         let token = page.tokens.at(index);
         let last = match token.made {
             Made::Number | Made::Mixed if token.len() <= 7 => numbered(page, index),
-            Made::Word if token.lex.has(Lex::CUE) => headed(page, index).or_else(|| unit_alone(page, index)),
+            Made::Word if token.lex.has(Lex::CUE) || token.len() <= 2 && token.first | 0x20 == b'p' => {
+                headed(page, index).or_else(|| unit_alone(page, index))
+            }
             _ => None,
         };
         let last = last.or_else(|| (token.made == Made::Word).then(|| ended(page, index)).flatten());
@@ -162,7 +164,7 @@ fn has_street_end(word: &str) -> bool {
 /// `rue de la Paix 12`, `Via Garibaldi, 4`, `PO Box 120`.
 fn headed(page: &Page<'_>, index: usize) -> Option<usize> {
     let tokens = page.tokens;
-    if let Some(last) = post_box(page, index) {
+    if let Some(last) = military(page, index).or_else(|| post_box(page, index)) {
         return Some(last);
     }
     if !page.cue(index).has(Cue::STREET_HEAD) {
@@ -215,6 +217,33 @@ fn ended(page: &Page<'_>, index: usize) -> Option<usize> {
         && page.cue(index).has(Cue::STREET_TAIL)
         && tokens.before(index, 1).is_capital();
     (sure || token.lex.word() == 0 && has_street_end(tokens.str(token))).then_some(index + 1 + dotted)
+}
+
+/// Addresses of the US forces and embassies (USPS Publication 28, 238 and 239): `PSC 3, Box 4120` or `USS NAME`, then
+/// `APO AE 09021`.
+fn military(page: &Page<'_>, index: usize) -> Option<usize> {
+    let tokens = page.tokens;
+    let is = |at: usize, words: &[&str]| words.iter().any(|word| hash_of(word) == tokens.at(at).hash);
+    let mut at = index;
+    if is(at, &["psc", "cmr", "unit"]) && tokens.at(at + 1).has_digit() {
+        at += 2;
+        at += usize::from(tokens.at(at).is(b','));
+        if !is(at, &["box"]) || !tokens.at(at + 1).has_digit() {
+            return None;
+        }
+        at += 2;
+    } else if is(at, &["uss", "usns", "usnv", "uscgc"]) && tokens.at(at + 1).made == Made::Word {
+        at += 1;
+        while at < index + 4 && !is(at, &["fpo", "apo"]) {
+            at += 1;
+        }
+    }
+    let started = at > index;
+    at += usize::from(tokens.at(at).is(b','));
+    if is(at, &["apo", "fpo", "dpo"]) && is(at + 1, &["aa", "ae", "ap"]) {
+        return Some(if tokens.at(at + 2).made == Made::Number { at + 2 } else { at + 1 });
+    }
+    (started && at >= index + 4 && tokens.at(at - 1).has_digit()).then_some(at - 1)
 }
 
 /// `P.O. Box 12`, `PO Box 12`, `Postfach 12`.

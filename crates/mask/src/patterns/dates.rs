@@ -39,7 +39,7 @@ pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
         }
     };
     if let Some(three) = groups.get(..3)
-        && is_date(three)
+        && (is_date(three) || short_with_points(three).is_some() && page.context(index).has(Cue::DATE_WORD))
         && let Some(last) = three.last()
         && (!glued(last.end) || is_range(groups))
     {
@@ -74,6 +74,16 @@ pub(crate) fn written(groups: &[Group]) -> Option<Written> {
             day_month(a.value, b.value, Some(c.value)).or_else(|| day_month(c.value, b.value, Some(a.value)))
         }
         (1..=2, 1..=2, 2) if b.before != b'.' => day_month(a.value, b.value, Some(c.value)),
+        _ => None,
+    }
+}
+
+/// `7.6.51`: a version or section number as often as a date, so it needs a word before it.
+fn short_with_points(groups: &[Group]) -> Option<Written> {
+    match groups {
+        [a, b, c] if b.before == b'.' && c.before == b'.' && a.len() <= 2 && b.len() <= 2 && c.len() == 2 => {
+            day_month(a.value, b.value, Some(c.value))
+        }
         _ => None,
     }
 }
@@ -419,7 +429,7 @@ pub(crate) fn in_digits(text: &str, at: usize) -> Option<(std::ops::Range<usize>
     let run = Run::read(text, at);
     let groups = run.groups();
     if let Some(three) = groups.get(..3)
-        && let Some(date) = written(three)
+        && let Some(date) = written(three).or_else(|| short_with_points(three))
         && let (Some(first), Some(last)) = (three.first(), three.last())
     {
         return Some((first.start..last.end, date.month?, date.day?, date.year));

@@ -190,7 +190,8 @@ fn fits_cue(cluster: &Cluster, adjacent: bool, kind: Kind, page: &Page<'_>, inde
         && cluster.letters == 0
         && cluster.bare.starts_with(b"20") | cluster.bare.starts_with(b"19");
     let decimal = cluster.dotted && cluster.letters == 0 && cluster.digits < 7;
-    if amount || decimal || year && kind != Kind::Mrn {
+    let diagnosis = cluster.letters == 1 && cluster.dotted && cluster.digits <= 5 && kind == Kind::Id;
+    if amount || decimal || diagnosis || year && kind != Kind::Mrn {
         return false;
     }
     let hashed = tokens.before(index, 1).is(b'#') || tokens.before(index, 1).is(b':');

@@ -15,7 +15,7 @@ pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
     }
     let mut groups = run.groups();
     while let Some(last) = groups.last() {
-        if !continues(page.tokens.text, last.end)
+        if (!continues(page.tokens.text, last.end) || extension(page.tokens.text, last.end).is_some())
             && let Some((kind, score, pattern)) = shape(&run, groups, context)
         {
             let end =
@@ -86,6 +86,13 @@ fn shape(run: &Run, groups: &[Group], context: Cue) -> Option<(Kind, f32, &'stat
         && plausible_phone(lengths, groups)
     {
         return Some((telephone, 0.9, "phone"));
+    }
+    if same
+        && matches!(lengths, [3, 3, 3] | [2, 3, 3] | [2, 3, 4] | [3, 3, 3, 3] | [3, 2, 2, 2] | [2, 3, 2, 2])
+        && inner.iter().all(|group| matches!(group.before, b' ' | b'-' | b'.'))
+    {
+        let kind = if context.has(Cue::MRN.with(Cue::ID_WORD)) { Kind::Id } else { telephone };
+        return Some((kind, 0.7, "phone"));
     }
     let grouped = lengths.len() >= 2 && lengths.iter().all(|length| *length >= 2);
     if first_zero && grouped && (9..=12).contains(&digits) && inner.iter().all(|group| group.before != b'/') {

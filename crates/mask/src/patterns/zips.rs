@@ -30,6 +30,16 @@ pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
     if token.len() == 5 && state_before(page, index) {
         return Some(found(token.range(), Kind::Zip, 0.9, "zip"));
     }
+    let bracket = usize::from(tokens.before(index, 1).is(b')'));
+    let before = tokens.before(index, 1 + bracket);
+    if (4..=6).contains(&token.len())
+        && before.lex.has(Lex::COUNTRY)
+        && token.gap <= Gap::Blank
+        && !tokens.before(index, 1).is(b'.')
+        && token.len() != 4
+    {
+        return Some(found(token.range(), Kind::Zip, 0.8, "zip"));
+    }
     let context = page.context(index);
     if context.has(Cue::ZIP) && token.len() >= 3 {
         // "7412 SL", "110 00", "SW1A 1AA": a second short part belongs to it.

@@ -10,8 +10,10 @@
 
 mod ccda;
 mod csv;
+mod evaluate;
 mod fhir_corpus;
 mod fhir_rules;
 mod hl7v2;
 mod risk;
 mod support;
+mod text;
