@@ -205,7 +205,8 @@ impl Desk {
         let options = ShiftOptions { days_max: SHIFT_DAYS_MAX, ..ShiftOptions::new(wishes.today) };
         let shift = wishes.patient.map(|patient| DateShift::derive(keys, patient, &options));
         let plan = wishes.style.plan();
-        let mut tally = Tally { texts: 1, ..Tally::default() };
+        let mut tally = Tally::default();
+        tally.texts += 1;
         let masked = TextMasker::new(keys, &plan, shift).mask(text, &entities, &mut tally);
         MaskedNote { text: masked.text, entities, replaced: masked.replaced, tally }
     }

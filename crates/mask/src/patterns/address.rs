@@ -243,7 +243,7 @@ fn military(page: &Page<'_>, index: usize) -> Option<usize> {
     if is(at, &["apo", "fpo", "dpo"]) && is(at + 1, &["aa", "ae", "ap"]) {
         return Some(if tokens.at(at + 2).made == Made::Number { at + 2 } else { at + 1 });
     }
-    (started && at >= index + 4 && tokens.at(at - 1).has_digit()).then_some(at - 1)
+    (started && at >= index + 4 && tokens.at(at - 1).has_digit()).then(|| at - 1)
 }
 
 /// `P.O. Box 12`, `PO Box 12`, `Postfach 12`.
