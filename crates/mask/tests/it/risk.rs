@@ -97,7 +97,7 @@ proptest! {
         prop_assert!(near(report.prosecutor.max, 1.0 / report.k as f64));
         prop_assert!(report.journalist.max <= report.prosecutor.max + 1e-9);
         let diversity = report.diversity[0];
-        prop_assert!(diversity.entropy <= 2.0 + 1e-9 && diversity.entropy >= 1.0 - 1e-9);
+        prop_assert!(diversity.entropy <= 3.0 + 1e-9 && diversity.entropy >= 1.0 - 1e-9);
         prop_assert!(diversity.distinct as f64 + 1e-9 >= 1.0);
     }
 }
