@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use axum::response::Response;
 use fhir::definitions;
 use fhir::json::{Value, array, object};
+use fhir::search::query::{CONTAINED, CONTAINED_TYPE};
 use http::{HeaderValue, StatusCode, header};
 
 use self::paths::{Body, PATHS, Path, Verb};
@@ -121,6 +122,10 @@ fn query(name: &str) -> Value {
             ("type", Value::from("string")),
             ("enum", array(["true", "false", "text", "data", "count"])),
         ]),
+        "_contained" => object([("type", Value::from("string")), ("enum", array(CONTAINED.iter().copied()))]),
+        "_containedType" => {
+            object([("type", Value::from("string")), ("enum", array(CONTAINED_TYPE.iter().copied()))])
+        }
         "_since" => object([("type", Value::from("string")), ("format", Value::from("date-time"))]),
         "_format" => object([("type", Value::from("string")), ("enum", array(["json", "xml"]))]),
         _ => object([("type", Value::from("string"))]),

@@ -41,6 +41,12 @@ pub const SPECIAL: &[(&str, Kind)] = &[
     ("_filter", Kind::Special),
 ];
 
+/// The values of `_contained`.
+pub const CONTAINED: &[&str] = &["false", "true", "both"];
+
+/// The values of `_containedType`.
+pub const CONTAINED_TYPE: &[&str] = &["container", "contained"];
+
 /// What a search request asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {

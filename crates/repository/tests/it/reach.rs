@@ -47,6 +47,8 @@ fn resources() -> Vec<Value> {
                 "code":{{"coding":[{{"system":"http://loinc.org","code":"8867-4","display":"Heart rate"}}]}},{subject},
                 "encounter":{{"reference":"Encounter/visit-{id}"}},"effectiveDateTime":"2026-01-0{}",
                 "performer":[{{"reference":"Practitioner/doc"}}],"valueQuantity":{{"value":{},"unit":"/min"}},
+                "contained":[{{"resourceType":"Specimen","id":"s","status":"available","note":[{{"text":"shared"}}],
+                    "subject":{{"reference":"Patient/b"}}}},{{"resourceType":"Condition","id":"c","subject":{{"reference":"Patient/{id}"}}}}],
                 "note":[{{"text":"seen by shared hands {number}"}}]}}"#,
                 number + 1,
                 70 + number
@@ -108,7 +110,8 @@ fn answers(access: &Access, path: &str, text: &str) -> (Vec<Option<u64>>, String
         totals.push(found.total);
         for entry in &found.entries {
             let mode = if entry.mode == SearchMode::Match { "" } else { "+" };
-            said.push(format!("{mode}{}/{}", entry.versioned.resource_type, entry.versioned.id));
+            let within = entry.contained.as_ref().map_or_else(String::new, |id| format!("#{id}"));
+            said.push(format!("{mode}{}/{}{within}", entry.versioned.resource_type, entry.versioned.id));
         }
         let Some(next) = found.next else { return (totals, said.join(" ")) };
         found = page(access, path, text, Some(&next)).unwrap();
@@ -130,6 +133,16 @@ const SEARCHES: &[(&str, &str)] = &[
     ("Observation", "_content=shared&_summary=count"),
     ("Observation", "_content=shared&_total=accurate&_count=1"),
     ("Observation", "_content=shared&_total=estimate&_count=1"),
+    ("Specimen", "_contained=true&_content=shared"),
+    ("Specimen", "_contained=true&_count=1&_sort=-_lastUpdated"),
+    ("Specimen", "_contained=both&_containedType=contained&status=available&_count=3&_total=accurate"),
+    ("Specimen", "_contained=true&_summary=count"),
+    ("Specimen", "_contained=true&_total=estimate&_count=1"),
+    ("Specimen", "_contained=true&subject:Patient.family=family"),
+    ("Specimen", "_contained=true&_containedType=contained&_include=Specimen:subject&_count=2"),
+    ("Condition", "_contained=both&_containedType=contained&_sort=onset-date,_id&_count=2"),
+    ("Condition", "_contained=both&_revinclude=List:item"),
+    ("", "_type=Specimen,Condition&_contained=both&_count=3"),
     ("Observation", "_filter=code eq loinc|8867-4 and not (value-quantity gt 71)"),
     ("Observation", "_filter=subject:Patient.family sw fam or date po 2026"),
     ("Observation", "_filter=subject[birthdate eq 1970-01-01].given co share&_sort=date"),

@@ -38,6 +38,8 @@ const FHIR: &[&str] = &["application/fhir+json", "application/fhir+xml"];
 const JOB: &[&str] = &["application/json", "application/fhir+ndjson", "application/fhir+json"];
 const SHAPE: &[&str] = &["_format", "_pretty"];
 const SEARCH: &[&str] = &[
+    "_contained",
+    "_containedType",
     "_id",
     "_lastUpdated",
     "_tag",
@@ -57,6 +59,8 @@ const SEARCH: &[&str] = &[
     "_format",
     "_pretty",
 ];
+/// What only whole resources are looked for with: in compartments, and by conditional interactions.
+const CRITERIA: &[&str] = SEARCH.split_at(2).1;
 const HISTORY: &[&str] = &["_count", "_since", "_format", "_pretty"];
 
 const fn verb(
@@ -106,9 +110,9 @@ pub(super) const PATHS: &[Path] = &[
     Path { path: "/fhir/{type}", verbs: &[
         verb("get", "search", Body::None, SEARCH, &[200, 202]),
         verb("post", "create", Body::Resource, SHAPE, &[200, 201]),
-        verb("put", "conditional update", Body::Resource, SEARCH, &[200, 201]),
-        verb("patch", "conditional patch", Body::Patch, SEARCH, &[200]),
-        verb("delete", "conditional delete", Body::None, SEARCH, &[200, 204])] },
+        verb("put", "conditional update", Body::Resource, CRITERIA, &[200, 201]),
+        verb("patch", "conditional patch", Body::Patch, CRITERIA, &[200]),
+        verb("delete", "conditional delete", Body::None, CRITERIA, &[200, 204])] },
     Path { path: "/fhir/{type}/_search", verbs: &[
         verb("get", "search", Body::None, SEARCH, &[200]),
         verb("post", "search by form", Body::Form, SHAPE, &[200])] },
@@ -118,9 +122,9 @@ pub(super) const PATHS: &[Path] = &[
         verb("put", "update, or create by update", Body::Resource, SHAPE, &[200, 201]),
         verb("patch", "patch", Body::Patch, SHAPE, &[200]),
         verb("delete", "delete", Body::None, &[], &[200, 204])] },
-    Path { path: "/fhir/{type}/{id}/{of}", verbs: &[verb("get", "search a compartment", Body::None, SEARCH, &[200])] },
+    Path { path: "/fhir/{type}/{id}/{of}", verbs: &[verb("get", "search a compartment", Body::None, CRITERIA, &[200])] },
     Path { path: "/fhir/{type}/{id}/{of}/_search", verbs: &[
-        verb("get", "search a compartment", Body::None, SEARCH, &[200]),
+        verb("get", "search a compartment", Body::None, CRITERIA, &[200]),
         verb("post", "search a compartment by form", Body::Form, SHAPE, &[200])] },
     Path { path: "/fhir/{type}/{id}/_history", verbs: &[verb("get", "history of a resource", Body::None, HISTORY, &[200])] },
     Path { path: "/fhir/{type}/{id}/_history/{version}", verbs: &[verb("get", "read a version", Body::None, SHAPE, &[200, 304])] },

@@ -8,7 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use fhir::definitions;
 use fhir::json::{Value, array, object};
-use fhir::search::query::SPECIAL;
+use fhir::search::query::{CONTAINED, CONTAINED_TYPE, SPECIAL};
 use fhir::search::{Kind, Registry};
 use http::{HeaderMap, StatusCode};
 
@@ -95,6 +95,7 @@ pub(crate) fn statement(base: &str) -> Value {
         ),
         ("resource", Value::from(resources)),
         ("interaction", codes(&["transaction", "batch", "history-system", "search-system"])),
+        ("searchParam", array([control("_contained", CONTAINED), control("_containedType", CONTAINED_TYPE)])),
     ];
     rest.extend(operations(OPERATIONS.iter().filter(|operation| operation.system)));
     object([
@@ -118,6 +119,15 @@ pub(crate) fn statement(base: &str) -> Value {
         ("format", array(["json", "application/fhir+json", "xml", "application/fhir+xml"])),
         ("patchFormat", array(PATCH.iter().copied().chain(["application/fhir+xml"]))),
         ("rest", Value::from(vec![object(rest)])),
+    ])
+}
+
+/// A parameter of searches of any type that is no criterion, with the values that it takes.
+fn control(name: &str, values: &[&str]) -> Value {
+    object([
+        ("name", Value::from(name)),
+        ("type", Value::from("token")),
+        ("documentation", Value::from(values.join(" | "))),
     ])
 }
 

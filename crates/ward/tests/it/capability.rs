@@ -81,6 +81,13 @@ fn every_entry_of_the_capability_statement_works() {
         operations(&mut client, resource, &format!("/fhir/{name}"));
     }
     operations(&mut client, rest, "/fhir");
+    for parameter in list(rest, "searchParam") {
+        for value in text(parameter, "documentation").split(" | ") {
+            asked(&mut client, &format!("/fhir?{}={value}", text(parameter, "name")));
+            asked(&mut client, &format!("/fhir/Medication?{}={value}", text(parameter, "name")));
+            tried += 1;
+        }
+    }
     assert!(tried > 2000, "{tried}");
     server.stop();
 }

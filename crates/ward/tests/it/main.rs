@@ -18,6 +18,7 @@ mod capability;
 mod channels;
 mod command_line;
 mod configuration;
+mod contained;
 mod contexts;
 mod corpus;
 mod crash;

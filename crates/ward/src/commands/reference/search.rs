@@ -91,7 +91,7 @@ A token with a system finds plain codes whose required binding tells that system
 it can be converted to. `,`, `|`, `$` and `\\` stand for themselves behind a `\\`.
 
 Beside criteria: `_include`, `_revinclude` (both with `:iterate`), `_sort`, `_count`, `_total`, `_summary`, `_elements`,
-`__explain=true`.
+`_contained`, `_containedType`, `__explain=true`.
 
 ## Where
 
@@ -99,6 +99,16 @@ Beside criteria: `_include`, `_revinclude` (both with `:iterate`), `_sort`, `_co
 what of a type lies in a compartment, `GET /fhir/Patient/1/*?_type=…&…` all of it. Compartments are those of Device, Encounter,
 Patient, Practitioner and RelatedPerson. Each has its `POST …/_search`. A search over several types takes parameters that all of
 them have; matches come in one order.
+
+## Contained resources
+
+`_contained=true` finds resources of the type that are contained in others, `both` these and the others, as one order. `_containedType=container`,
+the default, gives the resource that contains the match, each once; `contained` gives the match itself, its `fullUrl` that of the container
+with `#` and the id within it. One contained resource has to meet all criteria. Its time (`_lastUpdated`) is its container's; `_id` is its id there.
+
+Who may not search the container's type, or for whom the container lies out of reach, finds nothing in it. `_include` follows what the answer shows:
+the container, or the contained resource; `_revinclude` what refers to the container. `_has` and `_list` find nothing that is contained. Not offered in
+compartments, nor for search parameters of your own.
 
 ## Words
 
