@@ -16,6 +16,27 @@ const BLOCK: u32 = 128;
 /// What a region keeps around its blocks, so that the network sees what surrounds a line, and no line is cut.
 const AROUND: u32 = 64;
 
+/// More regions than this are left as they are: joining compares each with each.
+const MERGED_MAX: usize = 256;
+
+/// Joins regions where one around both is not larger than the two.
+fn merged(mut regions: Vec<Area>) -> Vec<Area> {
+    let size = |area: &Area| u64::from(area.width()) * u64::from(area.height());
+    if regions.len() > MERGED_MAX {
+        return regions;
+    }
+    let mut done: Vec<Area> = Vec::new();
+    while let Some(region) = regions.pop() {
+        let fits = |other: &Area| size(&region.union(other)) <= size(&region) + size(other);
+        match done.iter().position(fits) {
+            Some(at) => regions.push(done.swap_remove(at).union(&region)),
+            None => done.push(region),
+        }
+    }
+    done.sort();
+    done
+}
+
 /// The cells of an image, each with whether it has an edge.
 pub(super) struct Edges {
     columns: u32,
@@ -65,7 +86,7 @@ impl Edges {
                 }
             }
         }
-        regions.iter().map(|region| region.grown(AROUND, width, height)).collect()
+        merged(regions.iter().map(|region| region.grown(AROUND, width, height)).collect())
     }
 
     /// In one row of blocks, those with edges that lie side by side, from column to column.

@@ -27,10 +27,10 @@ impl KnownValues {
         Self::default()
     }
 
-    /// Adds a name: the whole, and each part of it of three letters or more. `^`, `=`, commas and spaces part it.
+    /// Adds a name: the whole, and each part of it of three letters or more. Whatever is no letter parts it.
     pub fn add_name(&mut self, name: &str) {
         self.add(name);
-        for part in name.split(|letter: char| !letter.is_alphanumeric() && letter != '\'' && letter != '-') {
+        for part in name.split(|letter: char| !letter.is_alphanumeric()) {
             self.add(part);
         }
     }
@@ -97,8 +97,8 @@ impl KnownValues {
         let mut found = Vec::new();
         for value in &self.folded {
             let edits_max = match value.len() {
-                ..ONE_EDIT_FROM => 0,
-                ..TWO_EDITS_FROM => 1,
+                0..ONE_EDIT_FROM => 0,
+                ONE_EDIT_FROM..TWO_EDITS_FROM => 1,
                 _ => 2,
             };
             for (first, last) in occurrences(value, &letters, edits_max) {
@@ -166,7 +166,7 @@ fn look_alike(letter: char) -> char {
 fn occurrences(value: &[char], text: &[(char, usize)], edits_max: usize) -> Vec<(usize, usize)> {
     // For each length of the value's beginning: edits, and the letter of the text where it begins.
     let mut row: Vec<(usize, usize)> = (0..=value.len()).map(|edits| (edits, 0)).collect();
-    let mut found: Vec<(usize, usize)> = Vec::new();
+    let mut found: Vec<(usize, usize, usize)> = Vec::new();
     for (at, (letter, _)) in text.iter().enumerate() {
         let mut before = (0, at);
         let mut left = (0, at + 1);
@@ -178,14 +178,21 @@ fn occurrences(value: &[char], text: &[(char, usize)], edits_max: usize) -> Vec<
             *slot = replaced.min(inserted).min(missing);
             left = *slot;
         }
-        if let Some(&(edits, start)) = row.last()
-            && edits <= edits_max
-            && start <= at
-        {
-            found.push((start, at));
+        let Some(&(edits, start)) = row.last().filter(|(edits, start)| *edits <= edits_max && *start <= at)
+        else {
+            continue;
+        };
+        // The same place also fits a letter shorter or longer, with more edits: the one with the fewest counts.
+        match found.last_mut() {
+            Some(last) if last.1 >= start => {
+                if edits < last.2 {
+                    *last = (start, at, edits);
+                }
+            }
+            _ => found.push((start, at, edits)),
         }
     }
-    found
+    found.into_iter().map(|(start, end, _)| (start, end)).collect()
 }
 
 /// Whether no letter or digit is right before or behind.

@@ -40,6 +40,10 @@ pub enum Unread {
     FillTextLike,
 }
 
+/// Unreadable boxes are filled in this many rounds: later ones are the edges of what was filled, in which the detector sees
+/// strokes.
+const UNREADABLE_ROUNDS: u32 = 2;
+
 /// Choices of masking images.
 #[derive(Clone, Copy, Debug)]
 pub struct ImagePolicy {
@@ -149,7 +153,7 @@ pub fn mask_canvas(
         let mut wanted = Wanted::default();
         for (view, memory) in views.iter().zip(&mut memories) {
             let lines = reader.read_again(view, memory)?;
-            wanted.take(&lines, view, ask);
+            wanted.take(&lines, view, ask, round < UNREADABLE_ROUNDS);
         }
         filled.readings += 1;
         // Each round fills more around what is still read than the one before.
@@ -202,7 +206,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn take(&mut self, lines: &[Line], view: &Raster, ask: &ImageAsk<'_>) {
+    fn take(&mut self, lines: &[Line], view: &Raster, ask: &ImageAsk<'_>, fills_unreadable: bool) {
         let page = page_text(lines);
         let mut ranges: Vec<Range<usize>> =
             (ask.find)(&page.text).into_iter().map(|entity| entity.range).collect();
@@ -214,7 +218,7 @@ impl Wanted {
             ranges.extend(alone.map(|range| range.start + begin..range.end + begin));
         }
         self.telling.extend(areas_of(&page, lines, &ranges, ask.policy.extent));
-        if ask.policy.unreadable == Unreadable::Fill {
+        if ask.policy.unreadable == Unreadable::Fill && fills_unreadable {
             let unsure =
                 |line: &&Line| line.score < ask.policy.readable_from && is_dark_on_light(view, &line.area);
             self.unreadable.extend(lines.iter().filter(unsure).map(|line| line.area));

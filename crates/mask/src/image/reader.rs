@@ -184,10 +184,12 @@ impl Reader {
             .collect();
         let mut best: Vec<(TextBox, Reading)> =
             first.iter().map(|(text, _)| *text).zip(self.recognise(raster, &first)?).collect();
+        // Of turned text nobody knows which way it runs, and upside down a part of it may read well.
         let doubtful: Vec<usize> = best
             .iter()
+            .zip(boxes)
             .enumerate()
-            .filter(|(_, (_, reading))| reading.score < RETRY_BELOW)
+            .filter(|(_, ((_, reading), text))| reading.score < RETRY_BELOW || is_turned(text))
             .map(|(at, _)| at)
             .collect();
         // Upside down (for a turned box: the other way) and as the negative.
@@ -227,8 +229,7 @@ impl Reader {
             }
             let shape = [batch.len(), 3, CROP_HEIGHT, stride];
             let steps = run(&self.recogniser, "recognition", shape, planes)?;
-            let [count, steps_each, classes] =
-                <[usize; 3]>::try_from(steps.shape().as_ref()).unwrap_or([0; 3]);
+            let [count, steps_each, classes] = <[usize; 3]>::try_from(steps.shape()).unwrap_or([0; 3]);
             if count != batch.len() || steps_each == 0 || classes < 2 {
                 return Err(ImageError::Run { model: "recognition", reason: "it gives no steps".to_owned() });
             }

@@ -17,14 +17,14 @@ const ENLARGE_MAX: f32 = 2.0;
 /// A margin around the image: text that touches the edge is else not seen.
 const MARGIN: u32 = 16;
 /// Side of the whole image seen small, for letters too large for a tile.
-const OVERVIEW: f32 = 640.0;
+const OVERVIEW: f32 = 512.0;
 /// A box whose shorter side is more than this share of the image's longer side is part of the picture, not text.
 const LETTER_SHARE_MAX: f32 = 0.25;
 /// Where there is an overview, boxes on tiles count up to this height only (in the tile's pixels): a tile sees too little
 /// of something larger, and takes ribs for letters.
 const TILE_HEIGHT_MAX: f32 = 96.0;
 /// In the overview only boxes of this height (in its pixels) count; smaller ones the tiles see better.
-const OVERVIEW_HEIGHT_MIN: f32 = 20.0;
+const OVERVIEW_HEIGHT_MIN: f32 = 16.0;
 
 /// One part of the image, scaled for the network.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -190,8 +190,11 @@ fn is_same_line(a: &TextBox, b: &TextBox, tiled: bool) -> bool {
     }
     let alike = |a: f32, b: f32| a.max(b) <= 1.6 * a.min(b);
     if a.is_upright() && b.is_upright() {
-        let level = left.rows_shared(&right) > 0.6 && alike(a.height, b.height);
-        let steep = left.columns_shared(&right) > 0.6 && alike(a.width, b.width);
+        // Neighbouring lines touch, too: what counts is whether one goes on where the other ends.
+        let is_wide = |text: &TextBox| text.width > text.height;
+        let level = left.rows_shared(&right) > 0.6 && alike(a.height, b.height) && is_wide(a) && is_wide(b);
+        let steep =
+            left.columns_shared(&right) > 0.6 && alike(a.width, b.width) && !is_wide(a) && !is_wide(b);
         return level || steep;
     }
     let near = ((a.centre.0 - b.centre.0).powi(2) + (a.centre.1 - b.centre.1).powi(2)).sqrt();

@@ -11,9 +11,11 @@
 mod ccda;
 mod csv;
 mod evaluate;
+mod dicoms;
 mod fhir_corpus;
 mod fhir_rules;
 mod hl7v2;
 mod risk;
+mod images;
 mod support;
 mod text;
