@@ -1,4 +1,4 @@
-//! `$import`: resources in lines, put under their own ids, from inputs that are read as streams.
+//! `$import`: resources in lines, put under their own ids, from inputs that are read as streams, packed with gzip or not.
 //!
 //! Lines are taken in batches by a few threads, a transaction each; what is done up to a line is a checkpoint. After a crash
 //! the import goes on behind it, and what was done between is found unchanged: content that is stored already makes no
@@ -6,6 +6,8 @@
 //!
 //! References may lead forward, and to what never comes. Of an id that stands twice in an import both lines are taken,
 //! within a batch in their order, between batches in any.
+
+mod gzip;
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -215,7 +217,7 @@ impl Runner for Importer {
         let mut run = Run { ticket, at, files: ticket.files(), since_checkpoint: 0 };
         while let Some(input) = inputs.get(run.at.inputs) {
             let place = input.at(0).and_then(Value::as_str).ok_or_else(unread)?;
-            let reader = self.open(ticket, place)?;
+            let reader = gzip::unpacked(self.open(ticket, place)?).map_err(broken)?;
             run.take(reader, input.at(1).and_then(Value::as_str))?;
             run.at.inputs += 1;
             run.at.lines = 0;
@@ -435,7 +437,10 @@ impl<R: Read> Lines<R> {
 }
 
 fn broken(error: std::io::Error) -> Stop {
-    Stop::Failed(Error::internal(ErrorKind::Unavailable, error))
+    Stop::Failed(match gzip::Unfit::of(&error) {
+        Some(unfit) => Error::new(ErrorKind::Invalid, unfit.to_string()),
+        None => Error::internal(ErrorKind::Unavailable, error),
+    })
 }
 
 #[cfg(test)]

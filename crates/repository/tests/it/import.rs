@@ -1,10 +1,12 @@
 //! Imports: what was exported comes back the same, broken lines cost only themselves, and a crash costs nothing.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 use std::sync::Arc;
 
 use fhir::json::Value;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use repository::{
     Error, ErrorKind, ExportOptions, FileRole, ImportInput, Importer, Inputs, JobOptions, JobState, JobStatus,
 };
@@ -13,14 +15,23 @@ use storage::fault::FaultDisk;
 use crate::export::{Works, me, works, works_with};
 use crate::fixture::{caller, kind, observation, patient};
 
-/// Inputs by name.
+/// Inputs by name; `.gz` ones are handed out packed, `.cut` ones packed and cut short.
 struct Texts(BTreeMap<&'static str, String>);
 
 impl Inputs for Texts {
     fn open(&self, place: &str) -> repository::Result<Box<dyn Read + Send>> {
         let text =
             self.0.get(place).ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such input"))?;
-        Ok(Box::new(Cursor::new(text.clone().into_bytes())))
+        let mut bytes = text.clone().into_bytes();
+        if place.ends_with(".gz") || place.ends_with(".cut") {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+            encoder.write_all(&bytes).unwrap();
+            bytes = encoder.finish().unwrap();
+        }
+        if place.ends_with(".cut") {
+            bytes.truncate(bytes.len() / 2);
+        }
+        Ok(Box::new(Cursor::new(bytes)))
     }
 }
 
@@ -77,6 +88,21 @@ fn what_is_exported_imports_into_an_empty_store_as_the_same_resources() {
     let again = import(&second, &["all"]);
     assert_eq!(counts(&again), [0, 0, exported.len() as i64, 0], "equal content makes no version");
     assert!(again.files.is_empty());
+}
+
+#[test]
+fn inputs_may_be_packed_and_one_that_is_cut_short_fails_the_import_with_its_reason() {
+    let works = works();
+    let lines = |from: usize| {
+        ndjson((from..from + 700).map(|at| patient(&format!("p{at}"), "Packed")).collect::<Vec<_>>().iter())
+    };
+    serve(&works, &[("a.gz", lines(0)), ("b", lines(700)), ("c.cut", lines(1400))]);
+    let status = import(&works, &["a.gz", "b"]);
+    assert_eq!((status.state, counts(&status)), (JobState::Done, [1400, 0, 0, 0]));
+    let status = import(&works, &["c.cut"]);
+    assert_eq!(status.state, JobState::Failed);
+    let told = status.failure.unwrap().to_string();
+    assert!(told.contains("gzip"), "{told}");
 }
 
 #[test]

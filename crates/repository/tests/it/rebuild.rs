@@ -21,6 +21,21 @@ fn live(hospital: &Hospital) {
     access.delete("Patient", "a", None).unwrap();
     access.update("Patient", "a", patient("a", "Back"), None).unwrap();
     access.delete("Observation", "o2", None).unwrap();
+    // Contained resources, one type more or less with each version; what only they refer to has a number too.
+    let order = |contained: &str| {
+        json(&format!(
+            r##"{{"resourceType":"MedicationRequest","id":"order","status":"active","intent":"order",
+            "subject":{{"reference":"Patient/a"}},"medicationReference":{{"reference":"#m"}},"contained":[{contained}]}}"##
+        ))
+    };
+    let salve = r#"{"resourceType":"Medication","id":"m","code":{"text":"salve"},"manufacturer":{"reference":"Organization/only"}}"#;
+    let powder = r#"{"resourceType":"Medication","id":"n","code":{"text":"powder"}}"#;
+    let device = r#"{"resourceType":"Device","id":"d","manufacturer":"Sample works"}"#;
+    for contained in [format!("{salve},{powder},{device}"), powder.to_owned(), format!("{device},{salve}")] {
+        access.update("MedicationRequest", "order", order(&contained), None).unwrap();
+    }
+    access.create("MedicationRequest", order(&format!("{salve},{powder}")), None).unwrap();
+    access.delete("MedicationRequest", "order", None).unwrap();
     access.create("Patient", patient("x", "New"), Some("identifier=urn:mrn|New")).unwrap();
     let source = Source { message_identity: b"m".to_vec(), archive_digest: vec![], channel: "adt".into() };
     let change = Change::Put { value: patient("m", "Message"), expected: Expected::Absent };
