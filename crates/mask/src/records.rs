@@ -8,7 +8,6 @@ mod attachment;
 pub mod ccda;
 pub mod csv;
 pub mod dicom;
-pub mod dicom;
 pub mod fhir;
 mod finder;
 pub mod hl7v2;
