@@ -6,6 +6,9 @@ use fhir::json::Value;
 use formats::hl7v2::{ParseError, ParseOptions};
 
 use crate::image::{FileLimits, ImageAsk, ImageError, ImagePolicy, KnownValues, MaskedImage, Reader};
+use crate::records::ccda::{self, CcdaError, MaskedDocument};
+use crate::records::csv::{self, CsvConfig, CsvError, CsvMasker};
+use crate::records::dicom::{Dates, DicomAsk, DicomMaskError, DicomOptions, MaskedDicom, mask_dicom};
 use crate::records::fhir::{FhirMaskError, FhirMasker, MaskedResource};
 use crate::records::hl7v2::{self, Hl7v2Options, MaskedMessage};
 use crate::records::{Asked, Scope, Tools};
@@ -14,6 +17,9 @@ use crate::{Ask, Engine, Entity, Keys, Known, Profile, Reason, Tier};
 
 /// Days that dates are moved by at most, either way.
 pub const SHIFT_DAYS_MAX: u16 = 365;
+
+/// Bytes of a table that are looked at to guess what its columns are.
+const CSV_SAMPLE_BYTES: usize = 1 << 20;
 
 /// The version of what finds and hides, for audit events: a change of it may change what is found.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -270,6 +276,78 @@ impl Desk {
             policy: ImagePolicy::default(),
         };
         crate::image::mask_file(self.reader.as_ref(), bytes, &ask, &FileLimits::default())
+    }
+
+    /// Masks one C-CDA document.
+    ///
+    /// # Errors
+    /// As [`ccda::mask`].
+    pub fn ccda(
+        &self,
+        document: &[u8],
+        keys: &dyn Keys,
+        wishes: &Wishes<'_>,
+    ) -> Result<MaskedDocument, CcdaError> {
+        self.with_tools(keys, wishes, |tools, scope| ccda::mask(document, tools, scope))
+    }
+
+    /// Masks a CSV table with a header, by rules or, without them, by what its columns' names and first rows look like.
+    ///
+    /// # Errors
+    /// [`CsvError`].
+    pub fn csv(
+        &self,
+        table: &[u8],
+        rules: Option<&CsvConfig>,
+        keys: &dyn Keys,
+        wishes: &Wishes<'_>,
+    ) -> Result<(Vec<u8>, Tally), CsvError> {
+        let guessed = match rules {
+            Some(_) => None,
+            None => Some(csv::profile(table.get(..CSV_SAMPLE_BYTES).unwrap_or(table), b',')?.0),
+        };
+        let Some(rules) = rules.or(guessed.as_ref()) else { return Ok((Vec::new(), Tally::default())) };
+        self.with_tools(keys, wishes, |tools, scope| {
+            let mut out = Vec::with_capacity(table.len());
+            let mut masker = CsvMasker::new(rules, tools, *scope);
+            masker.push(table, &mut out)?;
+            let tally = masker.finish(&mut out)?;
+            Ok((out, tally))
+        })
+    }
+
+    /// Masks a DICOM file by the basic profile of PS3.15 with Clean Pixel Data; with the profile of a limited data set dates stay.
+    ///
+    /// # Errors
+    /// [`DicomMaskError`], among them that there is nothing to read text off pixels with.
+    pub fn dicom(
+        &self,
+        bytes: &[u8],
+        keys: &dyn Keys,
+        wishes: &Wishes<'_>,
+    ) -> Result<MaskedDicom, DicomMaskError> {
+        let find = |text: &str| self.entities(text, wishes);
+        let dates = match wishes.profile {
+            Profile::LimitedDataset => Dates::Keep,
+            _ => Dates::Remove,
+        };
+        let options = DicomOptions { dates, ..DicomOptions::default() };
+        mask_dicom(
+            bytes,
+            &DicomAsk {
+                keys,
+                shift_days: 0,
+                find: &find,
+                known: &KnownValues::new(),
+                reader: self.reader.as_ref(),
+                templates: &[],
+                image: ImagePolicy::default(),
+                options: &options,
+                rules: None,
+                limits: formats::dicom::Limits::default(),
+                pixel_limits: formats::dicom::PixelLimits::default(),
+            },
+        )
     }
 
     /// Calls `work` with the tools and the scope that the maskers of records take.

@@ -204,6 +204,8 @@ interactions! {
     Audit "audit" 20 Permissions::NONE,
     /// Ward started or stopped, or its configuration changed.
     System "system" 21 Permissions::NONE,
+    /// Something was masked. What is masked is the caller's own: it shows no resource.
+    Mask "mask" 22 Permissions::NONE,
 }
 
 /// All that a decision looks at.

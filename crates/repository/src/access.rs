@@ -8,6 +8,7 @@ mod everything;
 mod history;
 mod import;
 mod lastn;
+mod masking;
 mod meta;
 mod needs;
 mod notify;

@@ -88,6 +88,8 @@ pub(crate) struct Shown {
     pub(crate) query_hash: Option<[u8; 16]>,
     /// The name of the operation, for the event; empty for interactions that say all by themselves.
     pub(crate) operation: &'static str,
+    /// What more the event should say; never anything of a resource.
+    pub(crate) note: String,
 }
 
 impl Shown {
@@ -139,7 +141,13 @@ pub(crate) fn recorded<T>(
     work: impl FnOnce(&mut Shown) -> Result<T>,
 ) -> Result<T> {
     let (interaction, resource_type, words) = deed;
-    let mut shown = Shown { reach: Reach::All, entities: Vec::new(), query_hash: None, operation: "" };
+    let mut shown = Shown {
+        reach: Reach::All,
+        entities: Vec::new(),
+        query_hash: None,
+        operation: "",
+        note: String::new(),
+    };
     let result = decided.and_then(|reach| {
         shown.reach = reach;
         work(&mut shown)
@@ -154,6 +162,10 @@ pub(crate) fn recorded<T>(
     event.query_hash = shown.query_hash;
     event.entities = shown.entities;
     if shown.operation.is_empty() { words } else { shown.operation }.clone_into(&mut event.detail);
+    if !shown.note.is_empty() {
+        event.detail.push_str(": ");
+        event.detail.push_str(&shown.note);
+    }
     if let Err(error) = &result {
         event.outcome = match error.kind() {
             ErrorKind::Internal | ErrorKind::Corrupt | ErrorKind::Unavailable => Outcome::Failed,

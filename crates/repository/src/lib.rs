@@ -72,7 +72,7 @@ pub use import::{ImportInput, Importer, Inputs};
 pub use jobs::{FileRole, FileWriter, JobFile, JobOptions, JobState, JobStatus, Jobs, Runner, Stop, Ticket};
 pub use prepare::{RESOURCE_BYTES_MAX, TERMINOLOGY_BYTES_MAX};
 pub use reindex::{Phase, Reindexing};
-pub use storage::keys::TenantId;
+pub use storage::keys::{MaskKey, TenantId};
 pub use store::{
     IndexStatus, Options, Parts, Progress, SpaceReport, Store, index_fits, index_status, rebuild, verify,
 };

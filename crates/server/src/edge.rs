@@ -36,6 +36,7 @@ pub struct Edge {
     limits: RequestLimits,
     public_url: Option<String>,
     jobs: Option<Jobs>,
+    desk: Arc<mask::Desk>,
     /// Who stands behind the words that jobs show instead of a token.
     stand_ins: Mutex<HashMap<String, Caller>>,
     busy: Arc<Semaphore>,
@@ -60,6 +61,8 @@ pub struct Parts {
     pub outbound: Outbound,
     /// The jobs; without them nothing is answered later.
     pub jobs: Option<Jobs>,
+    /// What masks texts, records and images.
+    pub desk: Arc<mask::Desk>,
     /// Bounds of subscriptions.
     pub subscriptions: SubscriptionLimits,
     /// Bounds of requests.
@@ -89,6 +92,7 @@ impl Edge {
             metrics: parts.metrics,
             outbound: parts.outbound,
             jobs: parts.jobs,
+            desk: parts.desk,
             stand_ins: Mutex::default(),
             limits: parts.limits,
             public_url: parts.public_url.map(|url| url.trim_end_matches('/').to_owned()),
@@ -157,6 +161,10 @@ impl Edge {
             scopes: grant.spec.scopes,
             request_id: self.request_id(headers),
         })
+    }
+
+    pub(crate) fn desk(&self) -> &mask::Desk {
+        &self.desk
     }
 
     pub(crate) fn jobs(&self) -> Option<&Jobs> {

@@ -105,7 +105,8 @@ fn described(verb: &Verb, path: &str, operation: &str) -> Value {
         ));
     }
     members.push(("responses", responses(verb)));
-    if !path.starts_with("/fhir") && path != "/channels/{name}" || path == "/fhir/metadata" {
+    let is_open = !path.starts_with("/fhir") && !path.starts_with("/mask/") && path != "/channels/{name}";
+    if is_open || path == "/fhir/metadata" {
         members.push(("security", array(Vec::<Value>::new())));
     }
     object(members)
@@ -148,10 +149,16 @@ fn content(body: Body) -> Option<Value> {
             ("application/fhir+json", object([("schema", reference("Parameters"))])),
         ]),
         Body::Form => of(&["application/x-www-form-urlencoded"], object([("type", Value::from("object"))])),
-        Body::Message => of(
-            &["application/octet-stream"],
-            object([("type", Value::from("string")), ("format", Value::from("binary"))]),
-        ),
+        Body::Note => object([
+            ("application/json", object([("schema", reference("Note"))])),
+            ("text/plain", object([("schema", object([("type", Value::from("string"))]))])),
+        ]),
+        Body::Comprehend => of(&["application/json", "application/x-amz-json-1.1"], reference("DetectPHI")),
+        Body::Picture => of(&["image/png", "image/jpeg", "image/tiff"], binary()),
+        Body::Document => of(&["application/xml", "text/xml"], object([("type", Value::from("string"))])),
+        Body::Table => of(&["text/csv"], object([("type", Value::from("string"))])),
+        Body::Dicom => of(&["application/dicom"], binary()),
+        Body::Message => of(&["application/octet-stream"], binary()),
     })
 }
 
@@ -233,12 +240,28 @@ fn components() -> Value {
         ("Bundle", typed("Bundle")),
         ("Parameters", typed("Parameters")),
         ("JsonPatch", patch),
+        ("Note", texts("text", &["text", "profile", "tier", "style", "patient"])),
+        ("DetectPHI", texts("Text", &["Text"])),
     ];
     let bearer = object([("type", Value::from("http")), ("scheme", Value::from("bearer"))]);
     object([
         ("parameters", object(parameters)),
         ("schemas", object(schemas)),
         ("securitySchemes", object([("token", bearer)])),
+    ])
+}
+
+fn binary() -> Value {
+    object([("type", Value::from("string")), ("format", Value::from("binary"))])
+}
+
+/// An object of texts, one of them needed.
+fn texts(needed: &str, names: &[&str]) -> Value {
+    let properties = names.iter().map(|name| (*name, object([("type", Value::from("string"))])));
+    object([
+        ("type", Value::from("object")),
+        ("required", array([needed])),
+        ("properties", object(properties)),
     ])
 }
 

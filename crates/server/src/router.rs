@@ -16,7 +16,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::edge::Edge;
 use crate::reply::{FHIR_JSON, Refusal};
-use crate::{channel, drain, events, faults, health, jobs, openapi, operations, rest, xml};
+use crate::{channel, drain, events, faults, health, jobs, mask, openapi, operations, rest, xml};
 
 /// Answers smaller than this are sent as they are: compressing them costs more than it saves.
 const COMPRESS_ABOVE_BYTES: u64 = 1024;
@@ -32,6 +32,7 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .merge(rest::routes())
         .merge(operations::routes())
         .merge(jobs::routes())
+        .merge(mask::routes())
         .with_state(Arc::clone(&edge))
         .layer(middleware::from_fn_with_state(Arc::clone(&edge), jobs::defer))
         .layer(middleware::from_fn(measure))

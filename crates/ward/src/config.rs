@@ -57,8 +57,16 @@ pub(crate) const TABLES: &[(&str, &[Key])] = &[
     ("[audit]", AUDIT),
     ("[outbound]", OUTBOUND),
     ("[subscriptions]", SUBSCRIPTIONS),
+    ("[mask]", MASK),
     ("[[channel]]", config::KEYS),
 ];
+
+const MASK: &[Key] = &[Key {
+    name: "models",
+    kind: "folder",
+    default: None,
+    meaning: "The networks that read text off images, as `cargo xtask models` fetches them. Without it `/mask/image` refuses.",
+}];
 
 const HTTPS: &[Key] = &[
     Key {
@@ -160,6 +168,8 @@ pub(crate) struct Config {
     pub(crate) outbound: OutboundTable,
     /// Subscriptions.
     pub(crate) subscriptions: SubscriptionsTable,
+    /// Masking.
+    pub(crate) mask: MaskTable,
     /// Ways in.
     pub(crate) channel: Vec<ChannelConfig>,
 }
@@ -228,6 +238,14 @@ impl SubscriptionsTable {
         let Self { count_max, tries_max, pause_ms, pause_ms_max } = *self;
         SubscriptionLimits { count_max, tries_max, pause_ms, pause_ms_max }
     }
+}
+
+/// `[mask]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MaskTable {
+    /// The folder of the networks that read text off images.
+    pub(crate) models: Option<PathBuf>,
 }
 
 /// `[outbound]`.

@@ -26,8 +26,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, channel, convert, demo, fhirpath, index, ingest, init, package, reference, serve, settings, token,
-    validate,
+    audit, channel, convert, demo, fhirpath, index, ingest, init, mask, package, reference, serve, settings,
+    token, validate,
 };
 use crate::failure::{Failure, Result};
 
@@ -92,6 +92,8 @@ enum Command {
     Validate(validate::Arguments),
     /// Evaluate a FHIRPath expression on a resource
     Fhirpath(fhirpath::Arguments),
+    /// Hide who it is: in text, FHIR, HL7 v2 and images
+    Mask(mask::Arguments),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(token::Verb),
@@ -111,8 +113,8 @@ enum Command {
 
 /// Commands that the design names and that are not there yet.
 const NOT_BUILT: &[&str] = &[
-    "sql", "view", "mask", "scan", "user", "client", "policy", "key", "backup", "restore", "drill",
-    "workload", "evidence", "explain",
+    "sql", "view", "scan", "user", "client", "policy", "key", "backup", "restore", "drill", "workload",
+    "evidence", "explain",
 ];
 
 fn main() -> ExitCode {
@@ -136,6 +138,7 @@ fn run(cli: Cli) -> Result {
         Command::Package(verb) => package::run(common, &verb),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Fhirpath(arguments) => fhirpath::run(&arguments),
+        Command::Mask(arguments) => mask::run(common, &arguments),
         Command::Token(verb) => token::run(common, &verb),
         Command::Audit(verb) => audit::run(common, &verb),
         Command::Index(verb) => index::run(common, &verb),

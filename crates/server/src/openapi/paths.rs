@@ -31,6 +31,18 @@ pub(super) enum Body {
     Form,
     /// A message of a channel, in its own format.
     Message,
+    /// A text with wishes, in JSON, or plain.
+    Note,
+    /// A picture.
+    Picture,
+    /// A C-CDA document.
+    Document,
+    /// A CSV table.
+    Table,
+    /// A DICOM file.
+    Dicom,
+    /// `{"Text"}`.
+    Comprehend,
 }
 
 const FHIR: &[&str] = &["application/fhir+json", "application/fhir+xml"];
@@ -59,6 +71,7 @@ const SEARCH: &[&str] = &[
     "_format",
     "_pretty",
 ];
+const MASK: &[&str] = &["profile", "tier", "style", "patient"];
 /// What only whole resources are looked for with: in compartments, and by conditional interactions.
 const CRITERIA: &[&str] = SEARCH.split_at(2).1;
 const HISTORY: &[&str] = &["_count", "_since", "_format", "_pretty"];
@@ -99,6 +112,23 @@ pub(super) const PATHS: &[Path] = &[
     Path { path: "/channels/{name}", verbs: &[Verb {
         media: &["application/hl7-v2", "x-application/hl7-v2+er7", "text/plain", "application/json", "application/fhir+json"],
         ..verb("post", "hand in a message", Body::Message, &[], &[200, 202]) }] },
+    Path { path: "/mask/text", verbs: &[Verb {
+        media: &["application/json", "text/plain"], ..verb("post", "hide who a text is about", Body::Note, MASK, &[200]) }] },
+    Path { path: "/mask/text/entities", verbs: &[Verb {
+        media: &["application/json"], ..verb("post", "what of a text tells who it is about", Body::Note, MASK, &[200]) }] },
+    Path { path: "/mask/fhir", verbs: &[verb("post", "hide who a resource or bundle is about", Body::Resource, MASK, &[200])] },
+    Path { path: "/mask/hl7v2", verbs: &[Verb {
+        media: &["application/hl7-v2"], ..verb("post", "hide who an HL7 v2 message is about", Body::Message, MASK, &[200]) }] },
+    Path { path: "/mask/ccda", verbs: &[Verb {
+        media: &["application/xml"], ..verb("post", "hide who a C-CDA document is about", Body::Document, MASK, &[200]) }] },
+    Path { path: "/mask/csv", verbs: &[Verb {
+        media: &["text/csv"], ..verb("post", "hide who a CSV table is about", Body::Table, MASK, &[200]) }] },
+    Path { path: "/mask/dicom", verbs: &[Verb {
+        media: &["application/dicom"], ..verb("post", "hide who a DICOM file is about", Body::Dicom, MASK, &[200]) }] },
+    Path { path: "/mask/image", verbs: &[Verb {
+        media: &["image/png", "image/jpeg", "image/tiff"], ..verb("post", "fill the text of a picture that tells who it is about", Body::Picture, MASK, &[200]) }] },
+    Path { path: "/mask/comprehend", verbs: &[Verb {
+        media: &["application/x-amz-json-1.1"], ..verb("post", "what of a text tells who it is about, as DetectPHI has it", Body::Comprehend, &[], &[200]) }] },
     Path { path: "/fhir", verbs: &[
         verb("get", "search all types", Body::None, SEARCH, &[200]),
         verb("post", "batch or transaction", Body::Bundle, SHAPE, &[200, 202])] },

@@ -9,6 +9,7 @@ pub(crate) mod index;
 pub(crate) mod ingest;
 pub(crate) mod init;
 mod input;
+pub(crate) mod mask;
 pub(crate) mod package;
 pub(crate) mod reference;
 pub(crate) mod serve;

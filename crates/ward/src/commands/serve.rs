@@ -146,6 +146,7 @@ impl Running {
             ingest: Some(Arc::clone(&home.ingest)),
             metrics: recorder.clone(),
             outbound: config.outbound.open()?,
+            desk: Arc::new(crate::commands::mask::desk(config.mask.models.as_deref())?),
             jobs: Some(Jobs::open(&home.store, JobOptions::default()).during("the jobs could not be read")?),
             subscriptions: config.subscriptions.limits(),
             limits: RequestLimits { body_bytes_max: config.https.body_bytes_max, ..RequestLimits::default() },

@@ -27,6 +27,8 @@ const COMMANDS: &[&str] = &[
     "package list",
     "validate",
     "fhirpath",
+    "mask",
+    "mask evaluate",
     "token",
     "token create",
     "token list",

@@ -23,6 +23,7 @@ mod contexts;
 mod corpus;
 mod crash;
 mod ingest;
+mod mask;
 mod operations;
 mod packages;
 mod pages;

@@ -1,0 +1,213 @@
+//! Masking by HTTP and by command: what comes back, what refuses, and what the audit log says of it.
+
+use fhir::json::{Value, array, object};
+
+use crate::support::https::FHIR;
+use crate::support::{Folder, json, text};
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const PLAIN: (&str, &str) = ("content-type", "text/plain; charset=utf-8");
+
+const NOTE: &str = "Seen by Dr. Zoë Ünal on 03/14/2024. MRN 00482913, call (415) 555-0132.";
+/// What of the note must not come back.
+const TELLS: [&str; 5] = ["Zoë", "Ünal", "03/14/2024", "00482913", "555-0132"];
+
+fn asked(members: &[(&'static str, &str)]) -> Vec<u8> {
+    object(members.iter().map(|(name, value)| (*name, Value::from(*value)))).to_vec()
+}
+
+fn patient() -> Value {
+    object([
+        ("resourceType", Value::from("Patient")),
+        ("id", Value::from("p1")),
+        ("name", array([object([("family", Value::from("Quillfeather")), ("given", array(["Odalric"]))])])),
+        ("birthDate", Value::from("1961-07-23")),
+    ])
+}
+
+#[test]
+fn a_text_comes_back_without_who_it_is_about_and_with_places_in_characters() {
+    let folder = Folder::new();
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let answer = client.call("POST", "/mask/text", &[JSON], &asked(&[("text", NOTE)])).ok();
+    let masked = text(&answer, "text");
+    TELLS.iter().for_each(|tell| assert!(!masked.contains(tell), "{tell}"));
+    assert!(masked.contains("[NAME] on [DATE]"), "{masked}");
+    let characters: Vec<char> = NOTE.chars().collect();
+    let found: Vec<String> = answer
+        .get("entities")
+        .unwrap()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entity| {
+            let at = |name: &str| usize::try_from(entity.get(name).unwrap().as_i64().unwrap()).unwrap();
+            characters[at("start")..at("end")].iter().collect()
+        })
+        .collect();
+    assert!(found.iter().any(|found| found.contains("Zoë Ünal")), "{found:?}");
+
+    let listed = client.call("POST", "/mask/text/entities", &[PLAIN], NOTE.as_bytes()).ok();
+    assert_eq!(listed.get("entities"), answer.get("entities"));
+    assert!(listed.get("text").is_none());
+    let plain = client.call("POST", "/mask/text?style=remove", &[PLAIN], NOTE.as_bytes());
+    let plain = String::from_utf8(plain.body.to_vec()).unwrap();
+    assert!(plain.starts_with("Seen by") && !plain.contains("[NAME]"), "{plain}");
+    TELLS.iter().for_each(|tell| assert!(!plain.contains(tell), "{tell}"));
+    server.stop();
+}
+
+#[test]
+fn what_is_known_of_a_patient_is_found_in_a_text_about_it() {
+    let folder = Folder::new();
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    client.call("PUT", "/fhir/Patient/p1", &[FHIR], &patient().to_vec());
+    let note = "odalric was calm; QUILLFEATHER slept. Born 23-Jul-1961.";
+    let body = asked(&[("text", note), ("patient", "Patient/p1"), ("style", "tags")]);
+    let answer = client.call("POST", "/mask/text", &[JSON], &body).ok();
+    let masked = text(&answer, "text").to_lowercase();
+    ["odalric", "quillfeather", "23-jul"].iter().for_each(|tell| assert!(!masked.contains(tell), "{masked}"));
+    let again = client.call("POST", "/mask/text", &[JSON], &body).ok();
+    assert_eq!(text(&again, "text"), text(&answer, "text"), "the same tags for the same names");
+
+    let unknown = asked(&[("text", note), ("patient", "Patient/p2")]);
+    assert_eq!(client.call("POST", "/mask/text", &[JSON], &unknown).status, 404);
+    server.stop();
+}
+
+#[test]
+fn a_resource_and_a_message_come_back_whole_but_masked() {
+    let folder = Folder::new();
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let masked = client.call("POST", "/mask/fhir", &[FHIR], &patient().to_vec()).ok();
+    assert_eq!(text(&masked, "resourceType"), "Patient");
+    let written = String::from_utf8(masked.to_vec()).unwrap();
+    ["Quill", "Odalric", "1961-07-23"].iter().for_each(|tell| assert!(!written.contains(tell), "{written}"));
+
+    let rules = r#"{"resource":{"resourceType":"Patient","birthDate":"1961-07-23","active":true},
+        "configuration":{"fhirVersion":"R4","fhirPathRules":[
+            {"path":"Patient.birthDate","method":"redact"},{"path":"Patient.active","method":"keep"}],
+            "parameters":{"enablePartialDatesForRedact":true}}}"#;
+    let masked = client.call("POST", "/mask/fhir", &[JSON], rules.as_bytes()).ok();
+    assert_eq!(masked.get("birthDate"), Some(&Value::from("1961")));
+    assert_eq!(masked.get("active"), Some(&Value::from(true)));
+
+    let message = "MSH|^~\\&|LAB|H|||20240314||ADT^A01|1|P|2.5\rPID|1||777123^^^H^MR||Quillfeather^Odalric||19610723|M\r";
+    let kind = ("content-type", "application/hl7-v2");
+    let masked = client.call("POST", "/mask/hl7v2", &[kind], message.as_bytes());
+    let masked = String::from_utf8(masked.body.to_vec()).unwrap();
+    assert!(masked.starts_with("MSH|^~\\&|") && masked.contains("\rPID|1|"), "{masked}");
+    ["777123", "Quill", "Odalric", "19610723"]
+        .iter()
+        .for_each(|tell| assert!(!masked.contains(tell), "{masked}"));
+    server.stop();
+}
+
+#[test]
+fn a_client_of_detect_phi_is_understood() {
+    let folder = Folder::new();
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let kind = ("content-type", "application/x-amz-json-1.1");
+    let answer = client.call("POST", "/mask/comprehend", &[kind], &asked(&[("Text", NOTE)])).ok();
+    let entities = answer.get("Entities").unwrap().as_array().unwrap();
+    let name = entities.iter().find(|entity| text(entity, "Type") == "NAME").unwrap();
+    assert!(text(name, "Text").contains("Ünal"));
+    assert_eq!(text(name, "Category"), "PROTECTED_HEALTH_INFORMATION");
+    server.stop();
+}
+
+#[test]
+fn what_cannot_be_masked_is_refused_and_never_handed_back() {
+    let folder = Folder::new();
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let cases: [(&str, (&str, &str), &[u8], u16); 8] = [
+        ("/mask/text", PLAIN, b"\xff\xfe Quill", 400),
+        ("/mask/text", JSON, b"{\"note\":\"Quill\"}", 400),
+        ("/mask/text?profile=none", PLAIN, b"Quill", 400),
+        ("/mask/text", ("content-type", "application/pdf"), b"Quill", 415),
+        ("/mask/fhir", FHIR, b"{\"resourceType\":\"Quill\"}", 422),
+        ("/mask/hl7v2", ("content-type", "application/hl7-v2"), b"Quill", 422),
+        ("/mask/image", ("content-type", "image/png"), b"\x89PNG Quill", 422),
+        ("/mask/image", ("content-type", "text/plain"), b"Quill", 415),
+    ];
+    for (path, kind, body, status) in cases {
+        let answer = client.call("POST", path, &[kind], body);
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        assert!(!String::from_utf8_lossy(&answer.body).contains("Quill"), "{path}");
+    }
+    let mut nobody = server.client("");
+    assert_eq!(nobody.call("POST", "/mask/text", &[PLAIN], b"x").status, 401);
+    server.stop();
+}
+
+#[test]
+fn every_masking_leaves_an_event_with_counts_and_no_values() {
+    let folder = Folder::new();
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    client.call("POST", "/mask/text?profile=max-recall", &[PLAIN], NOTE.as_bytes());
+    server.stop();
+    let listed = folder.ward(&["audit", "list", "--format", "json"]).good();
+    let events = json(listed.trim().as_bytes());
+    let event =
+        events.elements().iter().find(|event| text(event, "outcomeDesc").contains("profile=max-recall"));
+    let event = text(event.unwrap(), "outcomeDesc");
+    assert!(event.contains("NAME=") && event.contains("DATE=") && event.contains("version="), "{event}");
+    TELLS.iter().for_each(|tell| assert!(!listed.contains(tell), "{tell}"));
+    folder.ward(&["audit", "verify"]).good();
+}
+
+#[test]
+fn the_command_masks_files_of_each_kind_and_says_what_it_did() {
+    let folder = Folder::empty();
+    let note = folder.file("note.txt", NOTE.as_bytes());
+    let said = folder.ward(&["mask", &note.to_string_lossy()]);
+    TELLS.iter().for_each(|tell| assert!(!said.out.contains(tell), "{tell}"));
+    assert!(said.err.contains("NAME") && said.code == 0, "{}", said.err);
+
+    let shaped = folder.ward(&["mask", &note.to_string_lossy(), "--format", "json"]).good();
+    let shaped = json(shaped.trim().as_bytes());
+    assert!(!shaped.get("entities").unwrap().as_array().unwrap().is_empty());
+
+    let lines = [patient().to_vec(), asked(&[("text", NOTE)])].join(&b"\n"[..]);
+    let lines = folder.file("all.ndjson", &lines);
+    let out = folder.temporary().join("masked");
+    let both = [lines.to_string_lossy(), note.to_string_lossy()];
+    folder.ward(&["mask", &both[0], &both[1], "--out", &out.to_string_lossy()]).good();
+    let masked = std::fs::read_to_string(out.join("all.ndjson")).unwrap();
+    assert_eq!(masked.lines().count(), 2);
+    TELLS.iter().chain(&["Quill", "Odalric"]).for_each(|tell| assert!(!masked.contains(tell), "{tell}"));
+
+    folder.ward(&["mask", &both[0], &both[1]]).refused(2, "--out");
+    folder.ward(&["mask", "/nowhere/note.txt"]).refused(1, "could not be read");
+    let broken = folder.file("broken.txt", b"Quill \xff");
+    let said = folder.ward(&["mask", &broken.to_string_lossy()]);
+    said.refused(1, "is not UTF-8");
+    assert!(!said.out.contains("Quill") && !said.err.contains("Quill"));
+}
+
+#[test]
+fn the_command_scores_sets_of_marked_documents() {
+    let folder = Folder::empty();
+    let set = r#"{"text":"Seen by Dr. Lee on 03/14/2024.","spans":[{"start":12,"end":15,"label":"NAME"},{"start":19,"end":29,"label":"DATE"}]}"#;
+    let set = folder.file("set.jsonl", set.as_bytes());
+    let scored = folder.ward(&["mask", "evaluate", &set.to_string_lossy(), "--format", "json"]).good();
+    let scored = json(scored.trim().as_bytes());
+    let recall = scored.elements()[0].get("measures").unwrap().get("recall").unwrap().clone();
+    assert_eq!(recall.get("of"), Some(&Value::from(2)));
+    let table = folder.ward(&["mask", "evaluate", &set.to_string_lossy()]).good();
+    assert!(table.contains("documents clean"), "{table}");
+    let wrong = folder.file("wrong.jsonl", b"{}\n");
+    folder.ward(&["mask", "evaluate", &wrong.to_string_lossy()]).refused(1, "line 1");
+}
