@@ -40,9 +40,9 @@ pub enum Unread {
     FillTextLike,
 }
 
-/// Unreadable boxes are filled in this many rounds: later ones are the edges of what was filled, in which the detector sees
-/// strokes.
-const UNREADABLE_ROUNDS: u32 = 2;
+/// Unreadable boxes are filled in this many rounds: those of later ones are the edges of what was filled, in which the
+/// detector sees strokes.
+const UNREADABLE_ROUNDS: u32 = 1;
 
 /// Choices of masking images.
 #[derive(Clone, Copy, Debug)]

@@ -77,6 +77,8 @@ impl std::fmt::Debug for Reader {
 /// the result. It is why an image can be read again after each round of masking in a fraction of the time.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
+    /// How the image is cut: by the edges it had at first. What is filled has no text, and its edges are no reason to look.
+    layout: Option<Vec<Tile>>,
     tiles: Vec<(Tile, Vec<TextBox>)>,
     lines: Vec<(TextBox, Line)>,
 }
@@ -149,7 +151,8 @@ impl Reader {
         }
         let border = raster.border_grey();
         let mut known = std::mem::take(&mut memory.tiles);
-        for tile in tiles::of(raster) {
+        let layout = memory.layout.get_or_insert_with(|| tiles::of(raster));
+        for tile in layout.iter().copied() {
             let found = match known.iter().position(|(seen, _)| *seen == tile) {
                 Some(at) => known.swap_remove(at).1,
                 None => self.detect(raster, &tile, border)?,
