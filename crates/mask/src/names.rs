@@ -9,7 +9,7 @@ mod places;
 use crate::Entity;
 use crate::gazetteer::Lex;
 use crate::patterns::Page;
-use crate::text::token::{Case, Gap, Made, Token, hash_of, join};
+use crate::text::token::{Case, Gap, Made, Token, hashed_all, join};
 
 /// Longest entry of the lists, in words.
 const ENTRY_WORDS: usize = 5;
@@ -63,7 +63,7 @@ pub(crate) fn entry(page: &Page<'_>, index: usize) -> (usize, Lex) {
 
 /// Words of grammar: no part of a name even with a capital.
 pub(crate) fn is_function(token: &Token) -> bool {
-    const WORDS: [&str; 64] = [
+    const WORDS: [u64; 64] = hashed_all([
         "the",
         "a",
         "an",
@@ -128,8 +128,8 @@ pub(crate) fn is_function(token: &Token) -> bool {
         "currently",
         "however",
         "again",
-    ];
-    token.made == Made::Word && token.len() <= 9 && WORDS.iter().any(|word| hash_of(word) == token.hash)
+    ]);
+    token.made == Made::Word && token.len() <= 9 && WORDS.contains(&token.hash)
 }
 
 /// Whether a token can be a part of a person's name by its form: a word with a capital, not of medicine alone.

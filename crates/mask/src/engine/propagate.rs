@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::covered;
 use crate::gazetteer::{Cue, Lex};
 use crate::patterns::Page;
-use crate::text::token::{Case, Gap, Made, Token, hash_of};
+use crate::text::token::{Case, Gap, Made, Token, hashed_all};
 use crate::{Entity, Kind, Reason};
 
 /// Different words of names kept for one document; more than that is no longer a text about a few people.
@@ -98,7 +98,7 @@ fn repeats(page: &Page<'_>, index: usize, token: &Token) -> bool {
 
 /// Whether what follows says that someone owns or does something: `'s`, `was`, `reports`.
 fn acts(page: &Page<'_>, index: usize) -> bool {
-    const VERBS: [&str; 14] = [
+    const VERBS: [u64; 14] = hashed_all([
         "was",
         "is",
         "has",
@@ -113,10 +113,9 @@ fn acts(page: &Page<'_>, index: usize) -> bool {
         "will",
         "did",
         "agrees",
-    ];
+    ]);
     let next = page.tokens.at(index + 1);
-    next.is(b'\'') && page.tokens.at(index + 2).len() == 1
-        || VERBS.iter().any(|word| hash_of(word) == next.hash)
+    next.is(b'\'') && page.tokens.at(index + 2).len() == 1 || VERBS.contains(&next.hash)
 }
 
 fn begins_sentence(page: &Page<'_>, index: usize) -> bool {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::covered;
 use crate::gazetteer::{Cue, Lex};
 use crate::patterns::Page;
-use crate::text::token::{Case, Gap, Made, Token, hash_of};
+use crate::text::token::{Case, Gap, Made, Token, hashed_all};
 use crate::{Entity, Kind, Reason};
 
 /// Drops findings inside of tags, and terms of medicine that only a list or the tagger took for a name or place.
@@ -91,11 +91,10 @@ fn is_tag(inside: &str) -> bool {
 
 /// Whether a name or facility is one that someone put in for another: `Dr. X`, `Mr. ABC`, `XYZ Hospital`.
 fn is_placeholder(page: &Page<'_>, entity: &Entity) -> bool {
-    const PLACEHOLDERS: [&str; 9] = ["x", "y", "z", "xx", "xxx", "xxxx", "xyz", "abc", "abcd"];
+    const PLACEHOLDERS: [u64; 9] = hashed_all(["x", "y", "z", "xx", "xxx", "xxxx", "xyz", "abc", "abcd"]);
     let names = matches!(entity.kind, Kind::Name | Kind::Location | Kind::Organization);
     let is = |token: &Token| {
-        matches!(token.case, Case::Upper | Case::Initial)
-            && PLACEHOLDERS.iter().any(|word| hash_of(word) == token.hash)
+        matches!(token.case, Case::Upper | Case::Initial) && PLACEHOLDERS.contains(&token.hash)
     };
     let mut words = covered(page.tokens, entity)
         .filter(|index| !page.cue(*index).has(Cue::TITLE.with(Cue::FACILITY).with(Cue::FACILITY_PART)))
@@ -122,6 +121,16 @@ fn is_term(page: &Page<'_>, entity: &Entity) -> bool {
     if entity.kind != Kind::Name && words().all(short) {
         return true;
     }
+    // "Pulmonary Clinic", "Emergency Room": a specialty and the kind of a place, and no name.
+    let part = |index: &usize| page.cue(*index).has(Cue::FACILITY.with(Cue::FACILITY_PART).with(Cue::UNIT));
+    let specialty = |index: &usize| page.tokens.at(*index).lex.has(Lex::MEDICAL) && !part(index);
+    let indices = || range.clone().filter(|index| page.tokens.at(*index).made == Made::Word);
+    if entity.kind != Kind::Name
+        && indices().any(|index| specialty(&index))
+        && indices().all(|index| part(&index) || specialty(&index))
+    {
+        return true;
+    }
     let next = page.tokens.at(range.end);
     let genitive = next.is(b'\'') && page.tokens.at(range.end + 1).len() == 1;
     let head = if genitive { page.tokens.at(range.end + 2) } else { next };
@@ -136,22 +145,23 @@ fn is_term(page: &Page<'_>, entity: &Entity) -> bool {
 
 /// Words that follow diseases and signs, but people too: `Garcia's test`, `Novak had a stage …`.
 fn genitive_person(head: &Token) -> bool {
-    [
-        "rash",
-        "fever",
-        "pulse",
-        "murmur",
-        "diet",
-        "exercise",
-        "seizure",
-        "ulcer",
-        "fracture",
-        "lesion",
-        "pneumonia",
-        "brace",
-        "graft",
-        "foot",
-    ]
-    .iter()
-    .any(|word| hash_of(word) == head.hash)
+    const {
+        hashed_all([
+            "rash",
+            "fever",
+            "pulse",
+            "murmur",
+            "diet",
+            "exercise",
+            "seizure",
+            "ulcer",
+            "fracture",
+            "lesion",
+            "pneumonia",
+            "brace",
+            "graft",
+            "foot",
+        ])
+    }
+    .contains(&head.hash)
 }

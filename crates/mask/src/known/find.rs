@@ -3,7 +3,7 @@
 use super::{EDIT_LETTERS, Known, deletions, within_one_edit};
 use crate::gazetteer::Lex;
 use crate::patterns::{Page, dates};
-use crate::text::token::{Case, Gap, Made, Token, hash_of};
+use crate::text::token::{Case, Gap, Made, Token, hashed, hashed_all};
 use crate::{Entity, Kind, Reason};
 
 /// Tokens that a number may be written in.
@@ -161,13 +161,13 @@ fn means_name(page: &Page<'_>, index: usize, token: &Token) -> bool {
     let begins = token.gap >= Gap::Line
         || matches!(before.first, b'.' | b'!' | b'?')
             && before.made == Made::Sign
-            && before.hash != hash_of(",");
+            && before.hash != const { hashed(",") };
     let beside_name = next.is_capital() && next.lex.is_name() || before.is_capital() && before.lex.is_name();
-    let predicate = ["was", "is", "has", "reports", "denies", "states", "will", "did", "had"]
-        .iter()
-        .any(|word| hash_of(word) == next.hash)
-        || next.is(b'\'')
-        || next.is(b',');
+    let predicate =
+        const { hashed_all(["was", "is", "has", "reports", "denies", "states", "will", "did", "had"]) }
+            .contains(&next.hash)
+            || next.is(b'\'')
+            || next.is(b',');
     match token.case {
         Case::Lower => false,
         Case::Title if begins && token.lex.word() >= 2 => beside_name || predicate,

@@ -3,7 +3,7 @@
 use super::{is_function, more_name_than_word, name_like};
 use crate::gazetteer::{Cue, Lex};
 use crate::patterns::Page;
-use crate::text::token::{Case, Gap, Made, Token, hash_of};
+use crate::text::token::{Case, Gap, Made, Token, hashed, hashed_all};
 use crate::{Entity, Kind, Reason};
 
 /// Words of one name at most.
@@ -33,11 +33,11 @@ fn name(page: &Page<'_>, from: usize, to: usize, score: f32, reason: Reason) -> 
 
 /// Particles inside of family names.
 fn is_particle(token: &Token) -> bool {
-    const PARTICLES: [&str; 17] = [
+    const PARTICLES: [u64; 17] = hashed_all([
         "de", "la", "le", "du", "del", "della", "di", "da", "dos", "van", "von", "der", "den", "bin", "ibn",
         "al", "el",
-    ];
-    token.made == Made::Word && token.len() <= 5 && PARTICLES.iter().any(|word| hash_of(word) == token.hash)
+    ]);
+    token.made == Made::Word && token.len() <= 5 && PARTICLES.contains(&token.hash)
 }
 
 /// The last token of a name that begins at a token: capitals, initials with their points, hyphens and particles between.
@@ -95,7 +95,7 @@ fn titled(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
     // "Father", "Major", "General" and the like stand before too much else; the tagger sees to them.
     let sure = token.len() <= 4 && token.case != Case::Upper
         || matches!(token.len(), 2 | 3)
-        || token.hash == hash_of("doctor");
+        || token.hash == const { hashed("doctor") };
     let mut first = index + 1;
     if tokens.at(first).is(b'.') {
         // After other words than abbreviations a sentence ends.
@@ -122,7 +122,7 @@ fn titled(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
     {
         return None;
     }
-    if hash_of("st") == token.hash || tokens.at(first).hash == hash_of("who") {
+    if const { hashed("st") } == token.hash || tokens.at(first).hash == const { hashed("who") } {
         return None;
     }
     let last = if next.case == Case::Lower { lower_end(page, first) } else { extend(page, first, false) };
@@ -130,11 +130,11 @@ fn titled(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
 }
 
 fn is_abbreviation(token: &Token) -> bool {
-    const SHORT: [&str; 22] = [
+    const SHORT: [u64; 22] = hashed_all([
         "dr", "drs", "mr", "mrs", "ms", "mx", "prof", "rev", "fr", "capt", "lt", "sgt", "col", "gen", "hr",
         "mevr", "sr", "sra", "srta", "hon", "sig", "mme",
-    ];
-    SHORT.iter().any(|word| hash_of(word) == token.hash)
+    ]);
+    SHORT.contains(&token.hash)
 }
 
 /// The last of the names in small letters from a token on.
@@ -207,7 +207,7 @@ fn related(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
         return None;
     }
     // "Pt Foot resting" is a person, "Patient Education" a heading.
-    let patient = ["pt", "patient"].iter().any(|word| hash_of(word) == tokens.at(index).hash);
+    let patient = const { hashed_all(["pt", "patient"]) }.contains(&tokens.at(index).hash);
     let goes_on = tokens.at(first + 1).gap == Gap::Blank
         && tokens.at(first + 1).case == Case::Lower
         && tokens.at(first + 1).made == Made::Word;

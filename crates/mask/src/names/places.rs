@@ -3,7 +3,7 @@
 use super::{entry, is_function};
 use crate::gazetteer::{Cue, Lex};
 use crate::patterns::Page;
-use crate::text::token::{Case, Gap, Made, Token, hash_of};
+use crate::text::token::{Case, Gap, Made, Token, hashed, hashed_all};
 use crate::{Entity, Kind, Reason};
 
 /// Words of the name of a facility at most.
@@ -26,18 +26,17 @@ fn place(page: &Page<'_>, from: usize, to: usize, score: f32, reason: Reason) ->
 }
 
 fn is_saint(token: &Token) -> bool {
-    ["st", "saint", "mt", "mount", "santa", "san"].iter().any(|word| hash_of(word) == token.hash)
+    const { hashed_all(["st", "saint", "mt", "mount", "santa", "san"]) }.contains(&token.hash)
 }
 
 fn is_connector(token: &Token) -> bool {
-    token.made == Made::Word
-        && ["of", "and", "for", "the", "at"].iter().any(|word| hash_of(word) == token.hash)
+    token.made == Made::Word && const { hashed_all(["of", "and", "for", "the", "at"]) }.contains(&token.hash)
         || token.is(b'&')
 }
 
 /// Parts of names of facilities that can stand last without `hospital` or `clinic`.
 fn closes(page: &Page<'_>, index: usize) -> bool {
-    const LAST: [&str; 18] = [
+    const LAST: [u64; 18] = hashed_all([
         "center",
         "centre",
         "ctr",
@@ -56,8 +55,8 @@ fn closes(page: &Page<'_>, index: usize) -> bool {
         "system",
         "care",
         "gen",
-    ];
-    LAST.iter().any(|word| hash_of(word) == page.tokens.at(index).hash)
+    ]);
+    LAST.contains(&page.tokens.at(index).hash)
 }
 
 /// The last token of the facility that begins at a capital.
@@ -91,7 +90,7 @@ fn facility(page: &Page<'_>, index: usize) -> Option<usize> {
             }
         } else if token.made == Made::Word {
             let cue = page.cue(at);
-            let genitive = previous.is(b'\'') && token.hash == hash_of("s");
+            let genitive = previous.is(b'\'') && token.hash == const { hashed("s") };
             let capital = token.is_capital();
             if genitive {
                 if is_saint(first) && words <= 3 {
@@ -134,7 +133,7 @@ fn is_proper(token: &Token) -> bool {
 
 /// `General Hospital`, `Memorial Hospital`, `Children's Hospital`, `City Clinic`: generic words, but of a facility, all capitals.
 fn generic_pair(page: &Page<'_>, first: usize, last: usize) -> bool {
-    const HEADS: [&str; 14] = [
+    const HEADS: [u64; 14] = hashed_all([
         "general",
         "memorial",
         "regional",
@@ -149,9 +148,9 @@ fn generic_pair(page: &Page<'_>, first: usize, last: usize) -> bool {
         "va",
         "women's",
         "children",
-    ];
+    ]);
     let token = page.tokens.at(first);
-    page.tokens.at(last).is_capital() && HEADS.iter().any(|word| hash_of(word) == token.hash)
+    page.tokens.at(last).is_capital() && HEADS.contains(&token.hash)
 }
 
 /// `San Francisco clinic`, `Mt. Sinai hospital`: a small `clinic` right behind a city or a saint.
@@ -170,8 +169,9 @@ fn lower_head(page: &Page<'_>, first: usize, head: usize) -> bool {
 fn with_city(page: &Page<'_>, last: usize) -> usize {
     let tokens = page.tokens;
     let link = tokens.at(last + 1);
-    let linked =
-        link.is(b',') || link.gap == Gap::Blank && (link.hash == hash_of("in") || link.hash == hash_of("of"));
+    let linked = link.is(b',')
+        || link.gap == Gap::Blank
+            && (link.hash == const { hashed("in") } || link.hash == const { hashed("of") });
     let from = if linked { last + 2 } else { last + 1 };
     let (end, lex) = entry(page, from);
     let token = tokens.at(from);
@@ -207,11 +207,10 @@ fn with_state(page: &Page<'_>, last: usize) -> usize {
 
 /// The words before say that a place comes: `in`, `from`, `seen at`.
 fn cued(page: &Page<'_>, index: usize) -> bool {
-    ["in", "from", "at", "near", "to", "of", "visiting"]
-        .iter()
-        .any(|word| hash_of(word) == page.tokens.before(index, 1).hash)
-        || page.tokens.before(index, 1).hash == hash_of("the")
-            && ["in", "from", "at"].iter().any(|word| hash_of(word) == page.tokens.before(index, 2).hash)
+    const { hashed_all(["in", "from", "at", "near", "to", "of", "visiting"]) }
+        .contains(&page.tokens.before(index, 1).hash)
+        || page.tokens.before(index, 1).hash == const { hashed("the") }
+            && const { hashed_all(["in", "from", "at"]) }.contains(&page.tokens.before(index, 2).hash)
 }
 
 /// A city or country by the lists, with a state behind it.

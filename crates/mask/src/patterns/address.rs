@@ -2,7 +2,7 @@
 
 use super::{Page, found};
 use crate::gazetteer::{Cue, Lex};
-use crate::text::token::{Case, Gap, Made, Token, hash_of};
+use crate::text::token::{Case, Gap, Made, Token, hash_of, hashed_all};
 use crate::{Entity, Kind};
 
 /// Words between a house number and the kind of street.
@@ -39,7 +39,7 @@ pub(super) fn find(page: &Page<'_>, out: &mut Vec<Entity>) {
 }
 
 fn is_direction(token: &Token) -> bool {
-    const DIRECTIONS: [&str; 16] = [
+    const DIRECTIONS: [u64; 16] = hashed_all([
         "n",
         "s",
         "e",
@@ -56,8 +56,8 @@ fn is_direction(token: &Token) -> bool {
         "northwest",
         "southeast",
         "southwest",
-    ];
-    token.made == Made::Word && token.len() <= 9 && DIRECTIONS.iter().any(|word| hash_of(word) == token.hash)
+    ]);
+    token.made == Made::Word && token.len() <= 9 && DIRECTIONS.contains(&token.hash)
 }
 
 /// `1089 N Hodgeman Lane`, `12 rue de la Paix`, `48 E 5th St`: a number, then a name with a kind of street at its end or head.
@@ -144,11 +144,11 @@ fn lower_fits(page: &Page<'_>, index: usize, end: usize) -> bool {
 
 /// Small words inside of names of streets.
 fn is_small(token: &Token) -> bool {
-    const SMALL: [&str; 16] = [
+    const SMALL: [u64; 16] = hashed_all([
         "de", "la", "le", "les", "du", "des", "del", "della", "di", "da", "do", "dos", "van", "von", "of",
         "the",
-    ];
-    token.made == Made::Word && token.len() <= 5 && SMALL.iter().any(|word| hash_of(word) == token.hash)
+    ]);
+    token.made == Made::Word && token.len() <= 5 && SMALL.contains(&token.hash)
 }
 
 /// Whether a word ends as streets do: `Loorenstrasse`, `Nybyvagen`.
@@ -270,9 +270,9 @@ fn post_box(page: &Page<'_>, index: usize) -> Option<usize> {
 
 /// `Apt. 631` where no street stands before.
 fn unit_alone(page: &Page<'_>, index: usize) -> Option<usize> {
-    const UNITS: [&str; 5] = ["apt", "apartment", "suite", "ste", "flat"];
+    const UNITS: [u64; 5] = hashed_all(["apt", "apartment", "suite", "ste", "flat"]);
     let token = page.tokens.at(index);
-    if !UNITS.iter().any(|word| hash_of(word) == token.hash) {
+    if !UNITS.contains(&token.hash) {
         return None;
     }
     unit(page, index)

@@ -2,7 +2,7 @@
 
 use super::{Page, found};
 use crate::gazetteer::Cue;
-use crate::text::token::{Gap, Made, hash_of};
+use crate::text::token::{Gap, Made, hashed, hashed_all};
 use crate::{Entity, Kind};
 
 const OLDEST: u32 = 125;
@@ -11,8 +11,8 @@ fn is_old(value: u32) -> bool {
     (90..=OLDEST).contains(&value)
 }
 
-fn any(hash: u64, words: &[&str]) -> bool {
-    words.iter().any(|word| hash_of(word) == hash)
+fn any(hash: u64, words: &[u64]) -> bool {
+    words.contains(&hash)
 }
 
 /// `93-year-old`, `age 91`, `aged 94`, `turns 90`.
@@ -37,29 +37,34 @@ fn years_after(page: &Page<'_>, index: usize) -> bool {
     if word.gap > Gap::Blank {
         return false;
     }
-    if any(word.hash, &["yo", "yof", "yom", "yr-old", "yrold", "jahrige", "ans", "anos", "anni"]) {
+    if any(
+        word.hash,
+        &const { hashed_all(["yo", "yof", "yom", "yr-old", "yrold", "jahrige", "ans", "anos", "anni"]) },
+    ) {
         return true;
     }
-    let years = any(word.hash, &["year", "years", "yr", "yrs"]);
-    let short = any(word.hash, &["y"]) && matches!(tokens.at(at + 1).first, b'/' | b'.');
+    let years = any(word.hash, &const { hashed_all(["year", "years", "yr", "yrs"]) });
+    let short =
+        any(word.hash, &const { hashed_all(["y"]) }) && matches!(tokens.at(at + 1).first, b'/' | b'.');
     if short {
-        return tokens.at(at + 2).hash == hash_of("o");
+        return tokens.at(at + 2).hash == const { hashed("o") };
     }
     let skip = at + 1 + usize::from(tokens.at(at + 1).is(b'-')) + usize::from(tokens.at(at + 1).is(b'.'));
     years
-        && (any(tokens.at(skip).hash, &["old"])
-            || tokens.at(skip).hash == hash_of("of") && any(tokens.at(skip + 1).hash, &["age"]))
+        && (any(tokens.at(skip).hash, &const { hashed_all(["old"]) })
+            || tokens.at(skip).hash == const { hashed("of") }
+                && any(tokens.at(skip + 1).hash, &const { hashed_all(["age"]) }))
 }
 
 fn age_before(page: &Page<'_>, index: usize) -> bool {
     let tokens = page.tokens;
     let mut back = 1;
-    if tokens.before(index, back).is(b':') || tokens.before(index, back).hash == hash_of("of") {
+    if tokens.before(index, back).is(b':') || tokens.before(index, back).hash == const { hashed("of") } {
         back += 1;
     }
     let word = tokens.before(index, back);
-    any(word.hash, &["age", "aged", "ages", "turns", "turned", "turning", "alter"])
-        && !any(tokens.at(index + 1).hash, &["percent", "days", "weeks", "months"])
+    any(word.hash, &const { hashed_all(["age", "aged", "ages", "turns", "turned", "turning", "alter"]) })
+        && !any(tokens.at(index + 1).hash, &const { hashed_all(["percent", "days", "weeks", "months"]) })
         && !tokens.at(index + 1).is(b'%')
 }
 
@@ -83,9 +88,15 @@ pub(super) fn mixed(page: &Page<'_>, index: usize) -> Option<Entity> {
 
 /// Whether `in his`, `in her late` and so on stand before.
 fn possessive(page: &Page<'_>, index: usize) -> bool {
-    let back = 1 + usize::from(any(page.tokens.before(index, 1).hash, &["early", "mid", "late", "middle"]));
+    let back = 1 + usize::from(any(
+        page.tokens.before(index, 1).hash,
+        &const { hashed_all(["early", "mid", "late", "middle"]) },
+    ));
     let dash = usize::from(page.tokens.before(index, 1).is(b'-')) * 2;
-    any(page.tokens.before(index, back + dash).hash, &["his", "her", "their", "my", "the"])
+    any(
+        page.tokens.before(index, back + dash).hash,
+        &const { hashed_all(["his", "her", "their", "my", "the"]) },
+    )
 }
 
 /// `in her nineties`, `ninety-three years old`, `centenarian`.
@@ -95,17 +106,20 @@ pub(super) fn word(page: &Page<'_>, index: usize) -> Option<Entity> {
     if token.made != Made::Word || !matches!(token.first | 0x20, b'n' | b'c' | b'h' | b'o') {
         return None;
     }
-    if any(token.hash, &["nineties", "centenarian", "nonagenarian", "supercentenarian"]) {
-        let plain = token.hash != hash_of("nineties") || possessive(page, index);
+    if any(token.hash, &const { hashed_all(["nineties", "centenarian", "nonagenarian", "supercentenarian"]) })
+    {
+        let plain = token.hash != const { hashed("nineties") } || possessive(page, index);
         return plain.then(|| found(token.range(), Kind::Age, 0.9, "age over 89"));
     }
-    if token.hash != hash_of("ninety") {
+    if token.hash != const { hashed("ninety") } {
         return None;
     }
     let dashed = tokens.at(index + 1).is(b'-') && tokens.at(index + 2).gap == Gap::None;
     let unit = if dashed { index + 2 } else { index + 1 };
-    let has_unit =
-        any(tokens.at(unit).hash, &["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]);
+    let has_unit = any(
+        tokens.at(unit).hash,
+        &const { hashed_all(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]) },
+    );
     let last = if has_unit { unit } else { index };
     (years_after(page, last) || age_before(page, index))
         .then(|| found(tokens.span(index, last), Kind::Age, 0.9, "age over 89"))

@@ -5,7 +5,7 @@
 use super::run::{Group, Run};
 use super::{Page, found};
 use crate::gazetteer::{Cue, Lex};
-use crate::text::token::{Case, Gap, Made, Token, hash_of};
+use crate::text::token::{Case, Gap, Made, Token, hash_of, hashed, hashed_all};
 use crate::{Entity, Kind};
 
 /// A calendar date as far as it was written.
@@ -205,7 +205,7 @@ fn day_first(page: &Page<'_>, index: usize) -> Option<std::ops::Range<usize>> {
 }
 
 fn is_of(token: &Token) -> bool {
-    token.gap <= Gap::Blank && (token.hash == hash_of("of") || token.hash == hash_of("de"))
+    token.gap <= Gap::Blank && (token.hash == const { hashed("of") } || token.hash == const { hashed("de") })
 }
 
 /// The day that a token stands for: `7`, `07`, `7th`.
@@ -239,7 +239,7 @@ pub(super) fn month(page: &Page<'_>, index: usize) -> Option<Entity> {
     {
         at += 1;
     }
-    if tokens.at(at).hash == hash_of("the") {
+    if tokens.at(at).hash == const { hashed("the") } {
         at += 1;
     }
     let next = tokens.at(at);
@@ -281,7 +281,7 @@ pub(super) fn month(page: &Page<'_>, index: usize) -> Option<Entity> {
 
 /// `third`, `twenty`: how many tokens further the ordinal ends, if it is one.
 fn ordinal_word(token: &Token) -> Option<usize> {
-    const ORDINALS: [&str; 20] = [
+    const ORDINALS: [u64; 20] = hashed_all([
         "first",
         "second",
         "third",
@@ -302,25 +302,24 @@ fn ordinal_word(token: &Token) -> Option<usize> {
         "eighteenth",
         "nineteenth",
         "twentieth",
-    ];
+    ]);
     if token.made != Made::Word {
         return None;
     }
-    if ORDINALS.iter().any(|word| hash_of(word) == token.hash) || token.hash == hash_of("thirtieth") {
+    if ORDINALS.contains(&token.hash) || token.hash == const { hashed("thirtieth") } {
         return Some(0);
     }
-    (token.hash == hash_of("twenty") || token.hash == hash_of("thirty")).then_some(2)
+    (token.hash == const { hashed("twenty") } || token.hash == const { hashed("thirty") }).then_some(2)
 }
 
 /// `in March`, `since early September`: a month with nothing else, which is still more than a year.
 fn month_alone(page: &Page<'_>, index: usize) -> bool {
-    const BEFORE: [&str; 14] = [
+    const BEFORE: [u64; 14] = hashed_all([
         "in", "last", "this", "since", "early", "late", "mid", "until", "through", "next", "by", "of",
         "past", "previous",
-    ];
+    ]);
     let before = page.tokens.before(index, 1);
-    BEFORE.iter().any(|word| hash_of(word) == before.hash)
-        || before.is(b'-') && page.tokens.before(index, 2).lex.has(Lex::MONTH)
+    BEFORE.contains(&before.hash) || before.is(b'-') && page.tokens.before(index, 2).lex.has(Lex::MONTH)
 }
 
 fn weekday_before(page: &Page<'_>, index: usize) -> Option<usize> {

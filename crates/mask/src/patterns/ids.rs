@@ -2,7 +2,7 @@
 
 use super::{CONTEXT_BYTES, Page, checks, found};
 use crate::gazetteer::{Cue, Lex};
-use crate::text::token::{Case, Gap, Made, hash_of};
+use crate::text::token::{Case, Gap, Made, hashed_all};
 use crate::{Entity, Kind};
 
 /// Longest cluster in tokens; what is longer is no identifier of a person.
@@ -156,12 +156,13 @@ fn cue_before(page: &Page<'_>, index: usize) -> (Cue, bool) {
 }
 
 fn is_connector(hash: u64) -> bool {
-    [
-        "is", "was", "of", "the", "a", "with", "as", "to", "for", "his", "her", "my", "under", "are", "be",
-        "e", "on", "file", "listed",
-    ]
-    .iter()
-    .any(|word| hash_of(word) == hash)
+    const {
+        hashed_all([
+            "is", "was", "of", "the", "a", "with", "as", "to", "for", "his", "her", "my", "under", "are",
+            "be", "e", "on", "file", "listed",
+        ])
+    }
+    .contains(&hash)
 }
 
 /// The kind that cues stand for; the most telling first.

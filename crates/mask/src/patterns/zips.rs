@@ -2,7 +2,7 @@
 
 use super::{Page, found};
 use crate::gazetteer::{Cue, Lex};
-use crate::text::token::{Case, Gap, Made, hash_of};
+use crate::text::token::{Case, Gap, Made, hashed};
 use crate::{Entity, Kind};
 
 /// ZIP and other postal codes that begin with digits: behind a state, behind a cue, or as ZIP+4.
@@ -49,8 +49,8 @@ pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
                 || next.made == Made::Number && next.len() <= 3);
         return Some(found(tokens.span(index, index + usize::from(second)), Kind::Zip, 0.9, "zip"));
     }
-    let place =
-        hash_of("from") == tokens.before(index, 1).hash || hash_of("area") == tokens.before(index, 1).hash;
+    let place = const { hashed("from") } == tokens.before(index, 1).hash
+        || const { hashed("area") } == tokens.before(index, 1).hash;
     (token.len() == 5 && place && !page.cue(index + 1).has(Cue::DOSE))
         .then(|| found(token.range(), Kind::Zip, 0.6, "zip"))
 }

@@ -137,6 +137,31 @@ pub(crate) fn hash_of(word: &str) -> u64 {
     finish(hash)
 }
 
+/// [`hash_of`] of a word in small ASCII letters, at compile time.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would refuse a place outside")]
+pub(crate) const fn hashed(word: &str) -> u64 {
+    let bytes = word.as_bytes();
+    let mut hash = FNV_OFFSET;
+    let mut at = 0;
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(FNV_PRIME);
+        at += 1;
+    }
+    finish(hash)
+}
+
+/// [`hashed`] of several words.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would refuse a place outside")]
+pub(crate) const fn hashed_all<const N: usize>(words: [&str; N]) -> [u64; N] {
+    let mut hashes = [0; N];
+    let mut at = 0;
+    while at < N {
+        hashes[at] = hashed(words[at]);
+        at += 1;
+    }
+    hashes
+}
+
 /// The hash of two or more words in a row.
 pub(crate) fn join(first: u64, second: u64) -> u64 {
     finish(first.rotate_left(7) ^ second)
@@ -150,7 +175,7 @@ fn add(hash: u64, c: char) -> u64 {
 }
 
 /// Spreads the entropy of a hash over all of its bits: tables use the low ones, features all.
-pub(crate) fn finish(hash: u64) -> u64 {
+pub(crate) const fn finish(hash: u64) -> u64 {
     let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed ^ (mixed >> 29)
 }
