@@ -152,6 +152,8 @@ pub enum ReferenceTerm {
         /// The identifier's value.
         value: Option<CompactString>,
     },
+    /// A resource contained in the same resource, by its id: `#id`.
+    Contained(CompactString),
     /// A canonical URL.
     Canonical {
         /// The URL without version and fragment.
@@ -192,6 +194,7 @@ impl std::fmt::Debug for ReferenceTerm {
             Self::Local { .. } => "Local",
             Self::Absolute(_) => "Absolute",
             Self::Logical { .. } => "Logical",
+            Self::Contained(_) => "Contained",
             Self::Canonical { .. } => "Canonical",
         };
         write!(formatter, "ReferenceTerm::{name}(…)")

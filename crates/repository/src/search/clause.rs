@@ -118,6 +118,8 @@ pub(crate) struct Chain {
     pub(crate) parameter: u16,
     /// Possible target types with all that must hold for the target.
     pub(crate) branches: Vec<(u16, Vec<Clause>)>,
+    /// The same for targets contained in the resource itself, under the type codes of such.
+    pub(crate) inside: Vec<(u16, Vec<Clause>)>,
     pub(crate) seen: RefCell<HashMap<u64, bool>>,
 }
 
@@ -308,7 +310,10 @@ impl Clause {
             Self::Composite(composite) => !matches!(composite.rows, CompositeRows::None),
             Self::All(clauses) => clauses.iter().any(Self::drives),
             Self::Any(clauses) => clauses.iter().all(Self::drives),
-            Self::Chain(chain) => chain.branches.iter().all(|(_, clauses)| clauses.iter().any(Self::drives)),
+            Self::Chain(chain) => {
+                let mut all = chain.branches.iter().chain(&chain.inside);
+                all.all(|(_, clauses)| clauses.iter().any(Self::drives))
+            }
             Self::Has(has) => has.clauses.iter().any(Self::drives),
             _ => true,
         }
@@ -404,6 +409,14 @@ impl Clause {
                         }
                     }
                 }
+                for (type_code_inside, clauses) in &chain.inside {
+                    let mut containers = search.stream_all(*type_code_inside, clauses)?;
+                    while let Some(number) = containers.next(search)? {
+                        if chain.holds(search, &mut Probe::new(type_code, number))? {
+                            numbers.push(number)?;
+                        }
+                    }
+                }
             }
             Self::Has(has) => has.targets(search, type_code, &mut numbers)?,
             Self::Any(clauses) => {
@@ -490,6 +503,9 @@ impl Clause {
                     let share = members.checked_div(search.members(*target)?).unwrap_or(0).max(1);
                     count += search.estimate_all(*target, clauses, cap)?.saturating_mul(share);
                 }
+                for (type_code, clauses) in &chain.inside {
+                    count += search.estimate_all(*type_code, clauses, cap)?;
+                }
             }
             Self::Has(has) => count = search.estimate_all(has.source, &has.clauses, cap)?.saturating_mul(2),
             Self::Any(clauses) => {
@@ -559,6 +575,28 @@ impl Chain {
                 }
             };
             if holds {
+                return Ok(true);
+            }
+        }
+        self.inside_holds(search, probe)
+    }
+
+    /// Whether a resource that the candidate contains, and refers to, passes (R4 3.1.1.4.13: chains are evaluated in contained
+    /// resources too).
+    fn inside_holds(&self, search: &Search<'_>, probe: &mut Probe) -> Result<bool, SearchError> {
+        if self.inside.is_empty() {
+            return Ok(false);
+        }
+        let number = probe.number;
+        let Some(header) = probe.header(search)? else { return Ok(false) };
+        let places: Vec<u32> = header.texts(self.parameter).collect();
+        if places.is_empty() {
+            return Ok(false);
+        }
+        for (type_code, clauses) in &self.inside {
+            let clauses: Vec<&Clause> = clauses.iter().collect();
+            let found = search.contained_matches(&clauses, Probe::new(*type_code, number))?;
+            if found.iter().any(|(at, _)| places.contains(at)) {
                 return Ok(true);
             }
         }

@@ -74,16 +74,24 @@ impl Search<'_> {
         match test {
             Test::Own { parameter, modifier, values } => self.own(type_code, parameter, *modifier, values),
             Test::Chain { parameter, branches } => {
-                let mut compiled = Vec::with_capacity(branches.len());
+                let (mut compiled, mut inside) = (Vec::with_capacity(branches.len()), Vec::new());
                 for branch in branches {
                     let Some(target) = layout::type_code(&branch.resource_type) else { continue };
                     let mut clauses = Vec::new();
                     self.add_test(target, &branch.test, &mut clauses)?;
                     self.bound(target, &mut clauses);
                     compiled.push((target, clauses));
+                    self.spend(1)?;
+                    let contained = layout::contained(target);
+                    if self.members(contained)? > 0 {
+                        let mut clauses = Vec::new();
+                        self.add_test(contained, &branch.test, &mut clauses)?;
+                        self.bound(contained, &mut clauses);
+                        inside.push((contained, clauses));
+                    }
                 }
                 let seen = RefCell::new(HashMap::new());
-                Ok(Clause::Chain(Chain { parameter: parameter.id, branches: compiled, seen }))
+                Ok(Clause::Chain(Chain { parameter: parameter.id, branches: compiled, inside, seen }))
             }
             // Nobody outside the container can refer to a contained resource.
             Test::Has { .. } if layout::is_contained(type_code) => Ok(Clause::Nothing),

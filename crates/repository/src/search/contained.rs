@@ -25,6 +25,7 @@ use super::run::{Found, TotalCount};
 use super::sort::{Key, Place, compare};
 use super::special::BODY_STEPS;
 use super::stream::Stream;
+use super::terms::Inside;
 use super::words::Words;
 use super::{Rule, Search, SearchError, Terms, last_updated};
 use crate::layout;
@@ -145,9 +146,10 @@ impl Search<'_> {
         self.spend(BODY_STEPS)?;
         let Some(body) = (self.bodies)(container, probe.number)? else { return Ok(Vec::new()) };
         let mut found = Vec::new();
+        let inside = Inside::new(&body);
         for at in places {
             let Some(resource) = contained_at(&body, at) else { continue };
-            let mut alone = self.alone((container, at), &mut probe, resource)?;
+            let mut alone = self.alone((container, at), &mut probe, (&inside, resource))?;
             if self.each_holds(clauses.iter().copied(), &mut alone)? {
                 found.push((at, alone));
             }
@@ -160,11 +162,11 @@ impl Search<'_> {
         &self,
         (container, at): (u16, u32),
         joined: &mut Probe,
-        resource: &Value,
+        (inside, resource): (&Inside<'_>, &Value),
     ) -> Result<Probe, SearchError> {
         self.spend(BODY_STEPS)?;
         let (type_code, number) = (joined.type_code, joined.number);
-        let mut terms = Terms::joined(self.codes, layout::plain(type_code), &[(at, resource)]);
+        let mut terms = Terms::joined(self.codes, layout::plain(type_code), inside, &[(at, resource)]);
         let words = std::mem::take(&mut terms.words);
         let change = TermChange {
             tenant: self.tenant,
@@ -194,7 +196,7 @@ impl Search<'_> {
         let Some(resource) = contained_at(&body, at) else { return Ok(None) };
         let Some(type_code) = resource.resource_type().and_then(layout::type_code) else { return Ok(None) };
         let mut joined = Probe::new(layout::contained(type_code), found.number);
-        self.alone((found.type_code, at), &mut joined, resource).map(Some)
+        self.alone((found.type_code, at), &mut joined, (&Inside::new(&body), resource)).map(Some)
     }
 
     /// Whether the caller may find the container that the candidate's rows are about, and resources of the candidate's

@@ -321,6 +321,10 @@ impl Postings {
             rows.posting(*parameter, &[&[kind::REFERENCE], &number.to_be_bytes()], &[]);
             record.reference(*parameter, target.type_code, number);
         }
+        // References have no texts otherwise.
+        for (parameter, place) in &terms.inside {
+            record.text(*parameter, *place);
+        }
         for (parameter, found) in &terms.composites {
             numbers.parameter = *parameter;
             record.composites(*parameter, composite::write(found, &mut numbers)?);

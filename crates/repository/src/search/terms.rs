@@ -3,7 +3,8 @@
 //! Extracting, normalising and hashing happen here. What only the committer can know stays open: the numbers of reference
 //! targets, of texts and of labels; [`super::Postings`] fills them in. Not for: deciding what a parameter reads (`fhir::search`).
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use compact_str::CompactString;
@@ -47,6 +48,8 @@ pub(crate) struct Terms {
     pub(crate) composites: Vec<(u16, Vec<Vec<Part>>)>,
     /// The words of its texts.
     pub(crate) words: Words,
+    /// References to resources contained in the same resource: parameter, place in `contained`.
+    pub(crate) inside: Vec<(u16, u32)>,
     /// Of terms of contained resources: their places in `contained`.
     pub(crate) places: Vec<u32>,
     /// The terms of the contained resources, those of one type joined; ascending by type.
@@ -105,7 +108,8 @@ impl Terms {
     ///
     /// Never fails: what cannot be read as its parameter wants it has no term, as [`Registry::extract`] says.
     pub(crate) fn prepare(codes: &Codes, registry: &Registry, type_code: u16, resource: &Value) -> Self {
-        let mut coder = Coder::new(codes, type_code);
+        let inside = Inside::new(resource);
+        let mut coder = Coder::new(codes, type_code, &inside);
         coder.terms.words = Words::of(resource);
         registry.extract(resource, &mut |parameter, term| coder.add(parameter, term));
         coder.join_composites(registry, false);
@@ -126,15 +130,23 @@ impl Terms {
                 by_type.entry(type_code).or_default().push((at, resource));
             }
         }
-        let joined = |(type_code, resources): (u16, Vec<_>)| Self::joined(codes, type_code, &resources);
+        let inside = Inside::new(container);
+        let joined =
+            |(type_code, resources): (u16, Vec<_>)| Self::joined(codes, type_code, &inside, &resources);
         self.contained = by_type.into_iter().map(joined).collect();
         self
     }
 
     /// The terms of contained resources of one type, with their places in `contained`, as if they were one resource.
-    pub(crate) fn joined(codes: &Codes, type_code: u16, resources: &[(u32, &Value)]) -> Self {
+    /// `inside` is of their container.
+    pub(crate) fn joined(
+        codes: &Codes,
+        type_code: u16,
+        inside: &Inside<'_>,
+        resources: &[(u32, &Value)],
+    ) -> Self {
         let registry = Registry::base();
-        let mut coder = Coder::new(codes, type_code);
+        let mut coder = Coder::new(codes, type_code, inside);
         let id = layout::type_name(type_code).and_then(|name| registry.parameter(name, "_id"));
         for (at, resource) in resources {
             coder.terms.places.push(*at);
@@ -167,6 +179,7 @@ impl Terms {
             known: Vec::new(),
             composites: Vec::new(),
             words: Words::default(),
+            inside: Vec::new(),
             places: Vec::new(),
             contained: Vec::new(),
         }
@@ -186,6 +199,7 @@ impl Terms {
         self.labels.extend(others.labels);
         self.known.extend(others.known);
         self.composites.extend(others.composites);
+        self.inside.extend(others.inside);
         self.tidy();
         self
     }
@@ -204,6 +218,7 @@ impl Terms {
         self.references.retain(|(parameter, _)| keep(*parameter));
         self.labels.retain(|(parameter, _)| keep(*parameter));
         self.composites.retain(|(parameter, _)| keep(*parameter));
+        self.inside.retain(|(parameter, _)| keep(*parameter));
         self
     }
 
@@ -228,6 +243,7 @@ impl Terms {
         once(&mut self.labels);
         once(&mut self.known);
         once(&mut self.composites);
+        once(&mut self.inside);
     }
 }
 
@@ -253,8 +269,37 @@ struct Recent {
     pair: [u8; 20],
 }
 
-struct Coder<'a> {
+/// The resources that one contains, by their ids.
+pub(crate) struct Inside<'v> {
+    container: &'v Value,
+    /// Made when first needed: few resources refer to what they contain.
+    places: OnceCell<HashMap<&'v str, u32>>,
+}
+
+impl<'v> Inside<'v> {
+    pub(crate) fn new(container: &'v Value) -> Self {
+        Self { container, places: OnceCell::new() }
+    }
+
+    /// The place in `contained` of the first with this id.
+    fn place(&self, id: &str) -> Option<u32> {
+        let places = self.places.get_or_init(|| {
+            let contained = self.container.get("contained").map(Value::elements).unwrap_or_default();
+            let mut places = HashMap::new();
+            for (at, resource) in (0_u32..).zip(contained) {
+                if let Some(id) = resource.get("id").and_then(Value::as_str) {
+                    places.entry(id).or_insert(at);
+                }
+            }
+            places
+        });
+        places.get(id).copied()
+    }
+}
+
+struct Coder<'a, 'v> {
     codes: &'a Codes,
+    inside: &'a Inside<'v>,
     recent: Vec<Recent>,
     /// How many values each parameter gave that can be searched for.
     counts: Vec<(u16, usize)>,
@@ -263,10 +308,11 @@ struct Coder<'a> {
     terms: Terms,
 }
 
-impl<'a> Coder<'a> {
-    fn new(codes: &'a Codes, type_code: u16) -> Self {
+impl<'a, 'v> Coder<'a, 'v> {
+    fn new(codes: &'a Codes, type_code: u16, inside: &'a Inside<'v>) -> Self {
         Self {
             codes,
+            inside,
             recent: Vec::with_capacity(RECENT_MAX),
             counts: Vec::new(),
             composites: Vec::new(),
@@ -275,7 +321,7 @@ impl<'a> Coder<'a> {
     }
 }
 
-impl Coder<'_> {
+impl Coder<'_, '_> {
     fn add(&mut self, parameter: &Parameter, term: Term) {
         let id = parameter.id;
         if matches!(parameter.code.as_str(), "_id" | "_lastUpdated") {
@@ -425,7 +471,7 @@ impl Coder<'_> {
             Term::Reference(ReferenceTerm::Absolute(url) | ReferenceTerm::Canonical { url, .. }) => {
                 Part::Hash(self.codes.uri(url))
             }
-            Term::Reference(ReferenceTerm::Logical { .. })
+            Term::Reference(ReferenceTerm::Logical { .. } | ReferenceTerm::Contained(_))
             | Term::TypedIdentifier { .. }
             | Term::Position(_)
             | Term::Label { .. }
@@ -547,6 +593,10 @@ impl Coder<'_> {
                 if let Some(type_code) = layout::type_code(&resource_type) {
                     self.terms.references.push((parameter, Target { type_code, id }));
                 }
+            }
+            ReferenceTerm::Contained(id) => {
+                let place = self.inside.place(&id);
+                self.terms.inside.extend(place.map(|place| (parameter, place)));
             }
             ReferenceTerm::Absolute(url) => {
                 self.push(parameter, &[&[kind::URL], &self.codes.uri(&url)]);

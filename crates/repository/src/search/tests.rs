@@ -200,15 +200,17 @@ fn what_a_caller_may_not_find_is_in_no_answer() {
         let nothing = (layout::type_code("Organization").unwrap(), Rule::Nothing);
         let bounds =
             Bounds { otherwise: Rule::Everything, types: rules.into_iter().chain([nothing]).collect() };
-        let allowed = |stored: &Stored| match stored.resource.resource_type().unwrap() {
+        let reaches = |kind: &str, stored: &Stored| match kind {
             "Organization" => false,
             "Questionnaire" | "Practitioner" | "DocumentReference" | "MolecularSequence" => true,
             _ => patient_compartment(&stored.resource).iter().any(|id| *id == patient),
         };
+        let allowed = |stored: &Stored| reaches(stored.resource.resource_type().unwrap(), stored);
         // What may not be found is as if it were not there, for chains too.
         let mut seen = World::new();
         seen.ids = world.ids.clone();
-        seen.stored = world.stored.clone().into_iter().filter(|(_, stored)| allowed(stored)).collect();
+        let all = world.stored.clone().into_iter().filter(|(_, stored)| allowed(stored));
+        seen.stored = all.map(|(key, one)| (key, one.veiled(&|kind| reaches(kind, &one)))).collect();
         for _ in 0..QUESTIONS {
             let (kind, asks, mut pairs) = question(&mut dice);
             pairs.push(("_count".into(), "4".into()));

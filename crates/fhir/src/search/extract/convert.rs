@@ -263,6 +263,10 @@ fn reference(value: &Value, ty: &'static TypeInfo, emit: &mut dyn FnMut(Term)) {
     if let Some(found) = found {
         emit(Term::Reference(found));
     }
+    let inside = value.get("reference").and_then(Value::as_str).and_then(|text| text.strip_prefix('#'));
+    if let Some(id) = inside.filter(|id| !id.is_empty()) {
+        emit(Term::Reference(ReferenceTerm::Contained(id.into())));
+    }
     if let Some(identifier) = value.get("identifier") {
         let (system, code) = (text(identifier, "system"), text(identifier, "value"));
         if code.is_some() {

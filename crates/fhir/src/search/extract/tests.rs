@@ -27,6 +27,7 @@ fn show(term: &Term) -> String {
             format!("{resource_type}/{id}/{}", part(version))
         }
         Term::Reference(ReferenceTerm::Absolute(url)) => url.to_string(),
+        Term::Reference(ReferenceTerm::Contained(id)) => format!("#{id}"),
         Term::Reference(ReferenceTerm::Logical { resource_type, system, value }) => {
             format!("{}?{}|{}", part(resource_type), part(system), part(value))
         }
@@ -82,7 +83,7 @@ fn an_observation_gives_each_kind_of_value() {
     );
     check(OBSERVATION, "subject", &["Patient/p1/-", "-?urn:mrn|77"]);
     check(OBSERVATION, "patient", &["Patient/p1/-", "-?urn:mrn|77"]);
-    check(OBSERVATION, "performer", &["Practitioner/d1/3", "http://other.org/Organization/2"]);
+    check(OBSERVATION, "performer", &["Practitioner/d1/3", "#inside", "http://other.org/Organization/2"]);
     check(OBSERVATION, "date", &["1577836800000..1577923200000"]);
     let units = "http://unitsofmeasure.org|mmol/L|mmol/L";
     check(OBSERVATION, "value-quantity", &[&format!("5.40 {units}")]);

@@ -97,7 +97,7 @@ fn asks(dice: &mut Dice, kind: &str) -> (Vec<Ask>, Vec<(String, String)>) {
 #[test]
 fn contained_resources_are_found_as_a_plain_scan_finds_them() {
     let (mut some, mut none) = (0, 0);
-    for seed in 700..724 {
+    for seed in 700..712 {
         let (world, mut dice) = world(seed);
         for _ in 0..120 {
             let kind = kind(&mut dice);
@@ -109,13 +109,13 @@ fn contained_resources_are_found_as_a_plain_scan_finds_them() {
             *(if found > 0 { &mut some } else { &mut none }) += 1;
         }
     }
-    assert!(some > 1000 && none > 300, "{some} {none}");
+    assert!(some > 500 && none > 150, "{some} {none}");
 }
 
 #[test]
 fn one_contained_resource_has_to_meet_a_whole_filter() {
     let mut found = 0;
-    for seed in 730..742 {
+    for seed in 730..738 {
         let (world, mut dice) = world(seed);
         for _ in 0..100 {
             let kind = kind(&mut dice);
@@ -159,7 +159,7 @@ fn words_of_contained_resources_are_their_own() {
 #[test]
 fn who_may_not_find_a_container_finds_nothing_in_it() {
     let mut hidden = 0;
-    for seed in 760..784 {
+    for seed in 760..772 {
         let (mut world, mut dice) = world(seed);
         let patient = generate::id(&mut dice, "Patient");
         let code = |kind: &str| layout::type_code(kind).unwrap();
@@ -179,7 +179,8 @@ fn who_may_not_find_a_container_finds_nothing_in_it() {
         let allowed = |stored: &Stored| reaches(stored.resource.resource_type().unwrap(), stored);
         let mut seen = World::new();
         seen.ids = world.ids.clone();
-        seen.stored = world.stored.clone().into_iter().filter(|(_, stored)| allowed(stored)).collect();
+        let all = world.stored.clone().into_iter().filter(|(_, stored)| allowed(stored));
+        seen.stored = all.map(|(key, one)| (key, one.veiled(&|kind| reaches(kind, &one)))).collect();
         for _ in 0..80 {
             let kind = kind(&mut dice);
             let (asks, pairs) = asks(&mut dice, kind);
@@ -191,7 +192,7 @@ fn who_may_not_find_a_container_finds_nothing_in_it() {
             hidden += wish.expected(&world, kind, &|_| true, &holds).len() - expected.len();
         }
     }
-    assert!(hidden > 5000, "{hidden}");
+    assert!(hidden > 2500, "{hidden}");
 }
 
 #[test]
@@ -226,6 +227,36 @@ fn pages_of_both_kinds_stay_whole_while_others_write() {
         let once: BTreeSet<(u64, u32)> = found.iter().copied().collect();
         assert_eq!((once.len(), once), (found.len(), steady), "seed {seed}: {kind}? {pairs:?}");
     }
+}
+
+#[test]
+fn chains_go_into_what_is_contained_and_referred_to() {
+    let (mut found, mut inside) = (0, 0);
+    for seed in 830..842 {
+        let (mut world, mut dice) = world(seed);
+        for step in 0..40 {
+            world.put(generate::with_subjects_inside(&mut dice), 1_588_672_800_000 + step);
+        }
+        for _ in 0..60 {
+            let then = Box::new(ask(&mut dice, "Patient", true));
+            let mut asks = vec![Ask::Chain { parameter: "subject".into(), target: "Patient".into(), then }];
+            asks.extend(dice.chance(40).then(|| ask(&mut dice, "Observation", true)));
+            let pairs: Vec<(String, String)> = asks.iter().map(Ask::pair).collect();
+            let holds = |stored: &Stored| asks.iter().all(|ask| meets(&world, stored, ask));
+            let all = of_type(&world, "Observation").into_iter().filter(|stored| holds(stored));
+            let expected: Vec<u64> = all.map(|stored| stored.number).collect();
+            let query = World::query("Observation", &pairs);
+            assert_eq!(world.all(&query, &Bounds::everything()), expected, "seed {seed}: {pairs:?}");
+            found += expected.len();
+            let wish = Wish::random(&mut dice, "Observation");
+            let expected = wish.expected(&world, "Observation", &|_| true, &holds);
+            let asked = ("Observation", &pairs[..], &wish);
+            inside += check((&world, &Bounds::everything()), &mut dice, asked, &expected);
+        }
+        let fresh = world.rebuilt();
+        assert_eq!(world.rows(layout::MEMBER), fresh.rows(layout::MEMBER), "seed {seed}");
+    }
+    assert!(found > 400 && inside > 1000, "{found} {inside}");
 }
 
 /// Numbers and places on a page of several types.
@@ -295,6 +326,14 @@ fn includes_follow_a_contained_match_or_its_container_whichever_is_shown() {
     check(&[only, ("manufacturer._id", "other"), ("_id", "m2")], "order [] Some(1)");
     check(&[only, ("manufacturer._id", "other"), ("_id", "m1")], " [] Some(0)");
     check(&[only, ("_has:MedicationDispense:medication:_id", "given")], " [] Some(0)");
+    // A chain goes into what the resource contains and refers to, without being asked to.
+    let order = |pairs: &[(&str, &str)], expected: &str| {
+        assert_eq!(super::page(&world, "MedicationRequest", pairs), expected, "{pairs:?}");
+    };
+    order(&[("medication.code:text", "salve")], "order [] Some(1)");
+    order(&[("medication.manufacturer._id", "maker")], "order [] Some(1)");
+    order(&[("medication.status", "active")], " [] Some(0)");
+    order(&[("medication:missing", "false")], "order [] Some(1)");
 }
 
 #[test]

@@ -219,7 +219,8 @@ fn reference(dice: &mut Dice, target: &str) -> String {
     let id = id(dice, target);
     let display =
         if dice.chance(30) { format!(r#","display":"{}""#, dice.pick(WORDS)) } else { String::new() };
-    match dice.below(12) {
+    match dice.below(14) {
+        12 | 13 => format!(r##"{{"reference":"#{}"{display}}}"##, dice.pick(&["a", "b", "A"])),
         0 => format!(r#"{{"reference":"http://other.example/{target}/{id}"{display}}}"#),
         1 => format!(r#"{{"identifier":{}{display}}}"#, identifier(dice)),
         2 => format!(r#"{{"reference":"{target}/{id}","identifier":{}}}"#, identifier(dice)),
@@ -263,6 +264,33 @@ fn contained(dice: &mut Dice) -> String {
         String::new()
     };
     format!("{{{}}}", members(dice, kind, &id).0.join(","))
+}
+
+/// An Observation that contains Patients and Observations, with subjects among these.
+pub(super) fn with_subjects_inside(dice: &mut Dice) -> Value {
+    let id = id(dice, "Observation");
+    let subject = |dice: &mut Dice| {
+        let inside = format!("#{}", dice.pick(&["a", "b", "o"]));
+        let other = format!("Patient/pat-{}", dice.below(IDS));
+        format!(r#""subject":{{"reference":"{}"}}"#, if dice.chance(80) { inside } else { other })
+    };
+    let observed = |dice: &mut Dice, id: &str| {
+        let mut all = members(dice, "Observation", id).0;
+        all.retain(|member| !member.starts_with(r#""subject""#));
+        all.push(subject(dice));
+        all
+    };
+    let mut inside: Vec<String> = Vec::new();
+    for (kind, id) in [("Patient", "a"), ("Patient", "b"), ("Observation", "o"), ("Observation", "p")] {
+        let id = format!(r#","id":"{id}""#);
+        if dice.chance(70) {
+            let all = if kind == "Patient" { members(dice, kind, &id).0 } else { observed(dice, &id) };
+            inside.push(format!("{{{}}}", all.join(",")));
+        }
+    }
+    let mut all = observed(dice, &format!(r#","id":"{id}""#));
+    all.push(format!(r#""contained":[{}]"#, inside.join(",")));
+    parse(format!("{{{}}}", all.join(",")).as_bytes(), &Limits::default()).unwrap()
 }
 
 /// The members of a resource; `id` is that of its id, if it has one.

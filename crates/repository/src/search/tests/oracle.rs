@@ -26,6 +26,8 @@ enum Val {
     Words(String),
     Local(String, String),
     Url(String),
+    /// The id of a contained resource.
+    Inside(String),
     Logical(Option<String>, String),
 }
 
@@ -141,6 +143,7 @@ fn references(value: &Value, path: &str) -> Vec<Val> {
         found.extend(text(reference, "display").map(Val::Words));
         if let Some(target) = text(reference, "reference") {
             match target.split_once('/') {
+                _ if target.starts_with('#') => found.push(Val::Inside(target[1..].to_owned())),
                 Some((kind, id)) if !kind.contains(':') => found.push(Val::Local(kind.into(), id.into())),
                 _ => found.push(Val::Url(target)),
             }
@@ -361,6 +364,9 @@ pub(super) fn meets(world: &World, stored: &Stored, ask: &Ask) -> bool {
             Val::Local(kind, id) if kind == target => {
                 world.stored.get(&(kind.clone(), id.clone())).is_some_and(|found| meets(world, found, then))
             }
+            Val::Inside(id) => inside(world, stored, id).is_some_and(|found| {
+                found.resource.resource_type() == Some(target) && meets(world, &found, then)
+            }),
             _ => false,
         }),
         // Nobody refers to what is contained in another.
@@ -378,6 +384,15 @@ pub(super) fn meets(world: &World, stored: &Stored, ask: &Ask) -> bool {
             )
         }
     }
+}
+
+/// The first resource with an id in the container of `stored`, or in itself.
+fn inside(world: &World, stored: &Stored, id: &str) -> Option<Stored> {
+    let container = match stored.within {
+        0 => stored,
+        _ => world.stored.values().find(|one| one.number == stored.number)?,
+    };
+    container.contained().find(|one| one.resource.get("id").and_then(Value::as_str) == Some(id))
 }
 
 fn own(
@@ -506,7 +521,7 @@ fn plainly(value: &Val, kind: &str, modifier: Option<&str>, asked: &str) -> bool
         },
         Val::Token(system, code, _) => token(system.as_deref(), code.as_deref(), asked),
         Val::Code(system, code) => token(None, Some(code), asked) || token(Some(system), Some(code), asked),
-        Val::Words(_) | Val::Typed(..) => false,
+        Val::Words(_) | Val::Typed(..) | Val::Inside(_) => false,
         Val::Logical(system, code) => {
             modifier == Some("identifier") && token(system.as_deref(), Some(code), asked)
         }

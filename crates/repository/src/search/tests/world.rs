@@ -35,6 +35,20 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// The same with something else in place of the contained resources of types that are not visible.
+    pub(super) fn veiled(&self, is_visible: &dyn Fn(&str) -> bool) -> Self {
+        let mut veiled = self.clone();
+        if let Some(Value::Array(all)) =
+            veiled.resource.as_object_mut().and_then(|object| object.get_mut("contained"))
+        {
+            for one in all.iter_mut().filter(|one| !is_visible(one.resource_type().unwrap())) {
+                let id = one.get("id").and_then(Value::as_str).unwrap_or_default();
+                *one = fhir::json::object([("resourceType", Value::from("Basic")), ("id", Value::from(id))]);
+            }
+        }
+        veiled
+    }
+
     /// The resources that it contains, with its number and time.
     pub(super) fn contained(&self) -> impl Iterator<Item = Self> + '_ {
         let contained = self.resource.get("contained").map(Value::elements).unwrap_or_default();

@@ -110,6 +110,8 @@ Who may not search the container's type, or for whom the container lies out of r
 the container, or the contained resource; `_revinclude` what refers to the container. `_has` and `_list` find nothing that is contained. Not offered in
 compartments, nor for search parameters of your own.
 
+Chains go into contained resources that a resource refers to (`#id`) without being asked to: `MedicationRequest?medication.code=…`.
+
 ## Words
 
 `_text` searches the narrative, `_content` all free text: narrative, `markdown` and `string` elements, of contained resources
