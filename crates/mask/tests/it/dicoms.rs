@@ -434,7 +434,7 @@ fn picture(frames: u16) -> File {
     file.data.put(Tag::new(0x0028, 0x0008), Element::bytes(Vr::IS, frames.to_string()));
     let count = 32 * 48 * usize::from(frames);
     let values =
-        (0..count).flat_map(|at| (0x8000_u16 | 100 + (at % 7) as u16).to_le_bytes()).collect::<Vec<u8>>();
+        (0..count).flat_map(|at| (0x8000_u16 | (100 + (at % 7) as u16)).to_le_bytes()).collect::<Vec<u8>>();
     file.data.put(Tag::new(0x7FE0, 0x0010), Element::bytes(Vr::OW, values));
     let mut icon = DataSet::new();
     icon.put(Tag::new(0x7FE0, 0x0010), Element::bytes(Vr::OW, b"ICONWINTERBOTTOM".as_slice()));
