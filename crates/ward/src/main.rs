@@ -26,8 +26,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, channel, convert, demo, fhirpath, index, ingest, init, mask, package, reference, serve, settings,
-    token, validate,
+    audit, channel, convert, demo, fhirpath, index, ingest, init, mask, package, reference, scan, serve,
+    settings, token, validate,
 };
 use crate::failure::{Failure, Result};
 
@@ -94,6 +94,8 @@ enum Command {
     Fhirpath(fhirpath::Arguments),
     /// Hide who it is: in text, FHIR, HL7 v2 and images
     Mask(mask::Arguments),
+    /// Find what of files and folders tells who somebody is
+    Scan(scan::Arguments),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(token::Verb),
@@ -113,8 +115,8 @@ enum Command {
 
 /// Commands that the design names and that are not there yet.
 const NOT_BUILT: &[&str] = &[
-    "sql", "view", "scan", "user", "client", "policy", "key", "backup", "restore", "drill", "workload",
-    "evidence", "explain",
+    "sql", "view", "user", "client", "policy", "key", "backup", "restore", "drill", "workload", "evidence",
+    "explain",
 ];
 
 fn main() -> ExitCode {
@@ -139,6 +141,7 @@ fn run(cli: Cli) -> Result {
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Fhirpath(arguments) => fhirpath::run(&arguments),
         Command::Mask(arguments) => mask::run(common, &arguments),
+        Command::Scan(arguments) => scan::run(&arguments),
         Command::Token(verb) => token::run(common, &verb),
         Command::Audit(verb) => audit::run(common, &verb),
         Command::Index(verb) => index::run(common, &verb),

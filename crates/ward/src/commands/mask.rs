@@ -88,11 +88,11 @@ struct Choices {
     models: Option<PathBuf>,
 }
 
-fn profile(text: &str) -> Result<Profile, String> {
+pub(super) fn profile(text: &str) -> Result<Profile, String> {
     Profile::named(text).ok_or_else(|| named(Profile::ALL.map(Profile::as_str)))
 }
 
-fn tier(text: &str) -> Result<Tier, String> {
+pub(super) fn tier(text: &str) -> Result<Tier, String> {
     Tier::named(text).ok_or_else(|| named(Tier::ALL.map(Tier::as_str)))
 }
 

@@ -12,6 +12,7 @@ mod input;
 pub(crate) mod mask;
 pub(crate) mod package;
 pub(crate) mod reference;
+pub(crate) mod scan;
 pub(crate) mod serve;
 pub(crate) mod settings;
 pub(crate) mod token;

@@ -29,6 +29,7 @@ const COMMANDS: &[&str] = &[
     "fhirpath",
     "mask",
     "mask evaluate",
+    "scan",
     "token",
     "token create",
     "token list",

@@ -8,6 +8,9 @@ use crate::support::{Folder, json, text};
 const JSON: (&str, &str) = ("content-type", "application/json");
 const PLAIN: (&str, &str) = ("content-type", "text/plain; charset=utf-8");
 
+/// Path, media type, body, and the status that says no.
+type Case = (&'static str, (&'static str, &'static str), &'static [u8], u16);
+
 const NOTE: &str = "Seen by Dr. Zoë Ünal on 03/14/2024. MRN 00482913, call (415) 555-0132.";
 /// What of the note must not come back.
 const TELLS: [&str; 5] = ["Zoë", "Ünal", "03/14/2024", "00482913", "555-0132"];
@@ -130,7 +133,7 @@ fn what_cannot_be_masked_is_refused_and_never_handed_back() {
     let token = folder.token();
     let mut server = folder.serve();
     let mut client = server.client(&token);
-    let cases: [(&str, (&str, &str), &[u8], u16); 8] = [
+    let cases: [Case; 8] = [
         ("/mask/text", PLAIN, b"\xff\xfe Quill", 400),
         ("/mask/text", JSON, b"{\"note\":\"Quill\"}", 400),
         ("/mask/text?profile=none", PLAIN, b"Quill", 400),
@@ -210,4 +213,36 @@ fn the_command_scores_sets_of_marked_documents() {
     assert!(table.contains("documents clean"), "{table}");
     let wrong = folder.file("wrong.jsonl", b"{}\n");
     folder.ward(&["mask", "evaluate", &wrong.to_string_lossy()]).refused(1, "line 1");
+}
+
+#[test]
+fn a_scan_tells_kinds_and_places_and_no_value() {
+    let folder = Folder::empty();
+    let inside = folder.temporary().join("share");
+    std::fs::create_dir_all(inside.join("deep")).unwrap();
+    std::fs::write(inside.join("deep/note.txt"), format!("A line\n{NOTE}\nSTU-123456")).unwrap();
+    std::fs::write(inside.join("clean.txt"), "The valve is closed.").unwrap();
+    std::fs::write(inside.join("raw.bin"), [0xFF, 0xFE, 0x00]).unwrap();
+    let share = inside.to_string_lossy().into_owned();
+    let said = folder.ward(&["scan", &share, "--format", "json"]);
+    TELLS.iter().for_each(|tell| assert!(!said.out.contains(tell) && !said.err.contains(tell), "{tell}"));
+    let found = json(said.out.trim().as_bytes());
+    let findings = found.get("findings").unwrap().as_array().unwrap();
+    assert_eq!((findings.len(), found.get("filesScanned")), (1, Some(&Value::from(2))));
+    assert!(text(&findings[0], "resourcesAffected.s3Object.key").ends_with("deep/note.txt"));
+    assert_eq!(text(&findings[0], "severity.description"), "high");
+    let line = crate::support::at(
+        &findings[0],
+        "classificationDetails.result.sensitiveData.0.detections.0.occurrences.lineRanges.0.start",
+    );
+    assert_eq!(line, Some(&Value::from(2)));
+
+    folder.ward(&["scan", &share, "--fail-on", "high"]).refused(1, "severity high");
+    let clean = folder.ward(&["scan", &share, "--include", "*clean*", "--fail-on", "low"]);
+    assert_eq!(clean.code, 0, "{}", clean.err);
+    let rules = "[[recogniser]]\nname = \"study\"\npattern = 'STU-(\\d+)'\ntype = \"ID\"\n[[suppress]]\npath = \"*note.txt\"\nreason = \"made\"\n";
+    let rules = folder.file("rules.toml", rules.as_bytes());
+    let known =
+        folder.ward(&["scan", &share, "--rules", &rules.to_string_lossy(), "--format", "json"]).good();
+    assert!(json(known.trim().as_bytes()).get("findings").unwrap().as_array().unwrap().is_empty());
 }
