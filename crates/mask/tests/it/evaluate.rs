@@ -29,7 +29,7 @@ fn measure(documents: &[Document], tier: Tier) -> Report {
 
 /// At least this recall and share of clean documents.
 fn reaches(name: &str, report: &Report, recall: f64, clean: f64) {
-    println!("{name}\n{report}");
+    eprintln!("{name}\n{report}");
     assert!(report.recall() >= recall, "{name}: recall {:.4} is below {recall}", report.recall());
     let share = report.documents_clean.ratio();
     assert!(share >= clean, "{name}: {share:.4} of documents are clean, below {clean}");
@@ -68,6 +68,6 @@ fn notes_without_patients_are_left_nearly_whole() {
     // The tagger was trained on the sections of even lines; the others are new to it.
     let unseen: Vec<Document> = documents.into_iter().skip(1).step_by(2).collect();
     let report = measure(&unseen, Tier::Full);
-    println!("sections without patients, full\n{report}");
+    eprintln!("sections without patients, full\n{report}");
     assert!(report.negatives_covered.ratio() <= 0.0125, "{report}");
 }
