@@ -116,6 +116,7 @@ impl Engine {
         // Before merging: a town that may stay must not take the kind of the street that it overlaps.
         profile::keep(&mut all, ask.profile);
         let mut merged = merge::merge(all);
+        leave_brackets(text, &mut merged);
         self.allowed.apply(text, &mut merged);
         merged
     }
@@ -151,6 +152,31 @@ impl Engine {
         }
         found
     }
+}
+
+/// Takes a bracket or quote off an entity's end that was opened before it: `(MRN 12345)` keeps its bracket.
+fn leave_brackets(text: &str, entities: &mut Vec<Entity>) {
+    for entity in entities.iter_mut() {
+        loop {
+            let covered = text.get(entity.range.clone()).unwrap_or_default();
+            let Some(last) = covered.chars().next_back() else { break };
+            let opener = match last {
+                ')' => '(',
+                ']' => '[',
+                '}' => '{',
+                '"' | '\'' => last,
+                '»' => '«',
+                '”' => '“',
+                _ => break,
+            };
+            let inside = covered.len() - last.len_utf8();
+            if covered.get(..inside).is_some_and(|inside| inside.contains(opener)) {
+                break;
+            }
+            entity.range.end = entity.range.start + inside;
+        }
+    }
+    entities.retain(|entity| !entity.range.is_empty());
 }
 
 /// Entities of a window in bytes of the whole text; those that begin outside of its core are left to its neighbour.

@@ -85,7 +85,7 @@ fn stops(page: &Page<'_>, index: usize) -> bool {
         || token.lex.has(Lex::DISEASE) && token.lex.word() > 0
 }
 
-/// `Dr. A. Smith`, `Mrs Le`, `Ms. All`.
+/// `Dr. B. Marsh`, `Mrs Le`, `Ms. All`.
 fn titled(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
     let tokens = page.tokens;
     let token = tokens.at(index);
@@ -147,7 +147,7 @@ fn lower_end(page: &Page<'_>, first: usize) -> usize {
     }
 }
 
-/// `Patient: MCALLISTER, CHERYL`, `Name: Aisha Le`, `RE: Sweet, Lucas`, `Attending: Dr. …`.
+/// `Patient: HOLLOWAY, JUNE`, `Name: Tomas Reyd`, `RE: Marsh, Peter`, `Attending: Dr. …`.
 fn labelled(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
     let tokens = page.tokens;
     if !cue.has(Cue::LABEL) || !tokens.at(index + 1).is(b':') {
@@ -177,7 +177,7 @@ fn labelled(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
     Some(name(page, first, with_given(page, last), 0.9, Reason::Context("label")))
 }
 
-/// Takes the given names behind a comma into a name: `Sweet, Lucas J.`.
+/// Takes the given names behind a comma into a name: `Marsh, Peter Q.`.
 fn with_given(page: &Page<'_>, last: usize) -> usize {
     let tokens = page.tokens;
     let given = tokens.at(last + 2);
@@ -229,7 +229,7 @@ fn related(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
     Some(name(page, first, last, 0.8, Reason::Context("role")))
 }
 
-/// `John Smith`, `Maria L.`, `Smith, John`, `J. Smith`: two names, or a name and an initial.
+/// `John Smith`, `Nora K.`, `Smith, John`, `J. Smith`: two names, or a name and an initial.
 fn in_a_row(page: &Page<'_>, index: usize) -> Option<Entity> {
     let tokens = page.tokens;
     let token = tokens.at(index);
@@ -286,7 +286,7 @@ fn is_place(page: &Page<'_>, index: usize) -> bool {
         || page.cue(index + 2).has(Cue::FACILITY)
 }
 
-/// `MCALLISTER, CHERYL`: both in the lists, the first rather a name than a word.
+/// `HOLLOWAY, JUNE`: both in the lists, the first rather a name than a word.
 fn family_first(page: &Page<'_>, index: usize) -> Option<Entity> {
     let tokens = page.tokens;
     let (token, given) = (tokens.at(index), tokens.at(index + 2));

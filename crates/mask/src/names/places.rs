@@ -153,7 +153,7 @@ fn generic_pair(page: &Page<'_>, first: usize, last: usize) -> bool {
     page.tokens.at(last).is_capital() && HEADS.contains(&token.hash)
 }
 
-/// `San Francisco clinic`, `Mt. Sinai hospital`: a small `clinic` right behind a city or a saint.
+/// `Springfield clinic`, `St. Anne hospital`: a small `clinic` right behind a city or a saint.
 fn lower_head(page: &Page<'_>, first: usize, head: usize) -> bool {
     let (last, lex) = entry(page, first);
     let whole = last + 1 == head || is_saint(page.tokens.at(first)) || (first + 1 == head);
@@ -165,7 +165,7 @@ fn lower_head(page: &Page<'_>, first: usize, head: usize) -> bool {
         && (page.tokens.at(first).lex.word() < 2 || last > first)
 }
 
-/// Takes a city behind a facility into it: `Mayo Clinic in Rochester, MN`, `City Hospital, LA`, `Children's Hospital of Atlanta`.
+/// Takes a city behind a facility into it: `Hill Clinic in Springfield, IL`, `City Hospital, MA`, `Women's Hospital of Springfield`.
 fn with_city(page: &Page<'_>, last: usize) -> usize {
     let tokens = page.tokens;
     let link = tokens.at(last + 1);

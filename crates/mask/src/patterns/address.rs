@@ -203,7 +203,7 @@ fn headed_name(page: &Page<'_>, index: usize) -> Option<usize> {
     last
 }
 
-/// `Loorenstrasse 149`: a word with a street's end, then the number.
+/// `Birkenstrasse 12`: a word with a street's end, then the number.
 fn ended(page: &Page<'_>, index: usize) -> Option<usize> {
     let tokens = page.tokens;
     let token = tokens.at(index);
@@ -268,7 +268,7 @@ fn post_box(page: &Page<'_>, index: usize) -> Option<usize> {
     (tokens.at(number).has_digit() && tokens.at(number).gap <= Gap::Blank).then_some(number)
 }
 
-/// `Apt. 631` where no street stands before.
+/// `Apt. 12` where no street stands before.
 fn unit_alone(page: &Page<'_>, index: usize) -> Option<usize> {
     const UNITS: [u64; 5] = hashed_all(["apt", "apartment", "suite", "ste", "flat"]);
     let token = page.tokens.at(index);

@@ -8,7 +8,7 @@ use crate::{Entity, Kind};
 /// Longest cluster in tokens; what is longer is no identifier of a person.
 const LONGEST: usize = 16;
 
-/// Letters and digits without blanks between them: `FY256599`, `715-27-607`, `54321-XYZ`.
+/// Letters and digits without blanks between them: `AB123456`, `123-45-678`, `12345-ABC`.
 struct Cluster {
     last: usize,
     bare: Vec<u8>,

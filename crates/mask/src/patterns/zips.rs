@@ -42,7 +42,7 @@ pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
     }
     let context = page.context(index);
     if context.has(Cue::ZIP) && token.len() >= 3 {
-        // "7412 SL", "110 00", "SW1A 1AA": a second short part belongs to it.
+        // "1234 AB", "110 00", "SW1A 1AA": a second short part belongs to it.
         let next = tokens.at(index + 1);
         let second = next.gap == Gap::Blank
             && (next.made == Made::Word && next.case == Case::Upper && next.len() == 2

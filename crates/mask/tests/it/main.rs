@@ -10,12 +10,12 @@
 
 mod ccda;
 mod csv;
-mod evaluate;
 mod dicoms;
+mod evaluate;
 mod fhir_corpus;
 mod fhir_rules;
 mod hl7v2;
-mod risk;
 mod images;
+mod risk;
 mod support;
 mod text;

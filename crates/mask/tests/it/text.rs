@@ -326,3 +326,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_bracket_or_quote_around_an_identifier_stays() {
+    for (text, value) in [
+        ("Pt (MRN 00482913) was seen.", "00482913"),
+        ("She (MRN: 00482913), stable", "00482913"),
+        ("\"MRN 00482913\" was on the label", "00482913"),
+        ("Call (415) 555-0132 now", "(415) 555-0132"),
+    ] {
+        let all = found(text);
+        assert!(all.iter().any(|(_, found)| found == value), "{text:?}: {all:?}");
+    }
+}

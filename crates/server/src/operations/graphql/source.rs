@@ -78,6 +78,11 @@ impl Source for StoreSource<'_> {
 
     fn search(&self, resource_type: &str, pairs: &[(String, String)]) -> Result<Found, String> {
         self.count()?;
+        if pairs.iter().any(|(name, _)| name.starts_with("_contained")) {
+            return Err(
+                "`_contained` is not offered here: ask for the container and its `contained`".to_owned()
+            );
+        }
         let query = query::parse(&self.registry, resource_type, pairs, false, &query::Limits::default())
             .map_err(|issues| issues.into_iter().map(|issue| issue.details).collect::<Vec<_>>().join("; "))?;
         Self::found(self.access.search(&query).map_err(|error| error.to_string())?)
