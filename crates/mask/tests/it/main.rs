@@ -16,6 +16,8 @@ mod fhir_corpus;
 mod fhir_rules;
 mod hl7v2;
 mod images;
+mod invariants;
+mod replay;
 mod risk;
 mod support;
 mod text;
