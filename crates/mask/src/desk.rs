@@ -130,6 +130,36 @@ impl Reason {
     }
 }
 
+/// The patient that something is about, as far as it is known: for text, and for text that was read off pixels.
+#[derive(Debug)]
+pub struct Subject {
+    known: Known,
+    values: KnownValues,
+}
+
+impl Subject {
+    /// What a Patient resource tells.
+    #[must_use]
+    pub fn from_patient(patient: &Value) -> Self {
+        let mut values = KnownValues::new();
+        let list = |of: &Value, name: &str| of.get(name).map(Value::elements).unwrap_or_default().to_vec();
+        for name in list(patient, "name") {
+            let parts =
+                list(&name, "family").into_iter().chain(list(&name, "given")).chain(list(&name, "text"));
+            parts.filter_map(|part| part.as_str().map(str::to_owned)).for_each(|part| values.add_name(&part));
+        }
+        for code in list(patient, "identifier").iter().chain(&list(patient, "telecom")) {
+            if let Some(code) = code.get("value").and_then(Value::as_str) {
+                values.add_code(code);
+            }
+        }
+        if let Some(date) = patient.get("birthDate").and_then(Value::as_str) {
+            values.add_date_text(date);
+        }
+        Self { known: Known::from_patient(patient), values }
+    }
+}
+
 /// How something is to be masked.
 #[derive(Clone, Copy, Debug)]
 pub struct Wishes<'a> {
@@ -140,7 +170,7 @@ pub struct Wishes<'a> {
     /// What stands in place of what was found in text.
     pub style: Style,
     /// What is known of the patient.
-    pub known: Option<&'a Known>,
+    pub known: Option<&'a Subject>,
     /// The patient that dates shift with. Without one, dates of a text become labels.
     pub patient: Option<&'a str>,
     /// The day on which ages are reckoned.
@@ -152,7 +182,7 @@ impl Wishes<'_> {
     #[must_use]
     pub fn ask(&self) -> Ask<'_> {
         let tier = if self.known.is_some() { Tier::Record } else { self.tier };
-        Ask { tier, profile: self.profile, known: self.known }
+        Ask { tier, profile: self.profile, known: self.known.map(|subject| &subject.known) }
     }
 }
 
@@ -269,9 +299,10 @@ impl Desk {
     /// [`ImageError`], among them that there is nothing to read text with.
     pub fn image(&self, bytes: &[u8], wishes: &Wishes<'_>) -> Result<MaskedImage, ImageError> {
         let find = |text: &str| self.entities(text, wishes);
+        let nothing = KnownValues::new();
         let ask = ImageAsk {
             find: &find,
-            known: &KnownValues::new(),
+            known: wishes.known.map_or(&nothing, |subject| &subject.values),
             regions: &[],
             policy: ImagePolicy::default(),
         };
@@ -332,13 +363,14 @@ impl Desk {
             _ => Dates::Remove,
         };
         let options = DicomOptions { dates, ..DicomOptions::default() };
+        let nothing = KnownValues::new();
         mask_dicom(
             bytes,
             &DicomAsk {
                 keys,
                 shift_days: 0,
                 find: &find,
-                known: &KnownValues::new(),
+                known: wishes.known.map_or(&nothing, |subject| &subject.values),
                 reader: self.reader.as_ref(),
                 templates: &[],
                 image: ImagePolicy::default(),

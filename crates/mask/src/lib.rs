@@ -23,7 +23,7 @@ mod text;
 pub mod transform;
 
 pub use custom::{AllowList, Recogniser, RecogniserError};
-pub use desk::{Desk, MaskedNote, SHIFT_DAYS_MAX, Style, VERSION, Wishes, in_characters};
+pub use desk::{Desk, MaskedNote, SHIFT_DAYS_MAX, Style, Subject, VERSION, Wishes, in_characters};
 pub use engine::{Ask, Engine, Profile, Tier};
 pub use entity::{Entity, Kind, Reason};
 pub use keys::Keys;

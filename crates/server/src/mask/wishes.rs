@@ -3,7 +3,7 @@
 use fhir::json::{self, Value};
 use http::HeaderMap;
 use mask::transform::Day;
-use mask::{Known, Profile, Style, Tier, Wishes};
+use mask::{Profile, Style, Subject, Tier, Wishes};
 use repository::Access;
 
 use crate::faults;
@@ -66,18 +66,18 @@ impl Wanted {
     }
 
     /// What is known of the patient, read through the caller's own door.
-    pub(super) fn known(&self, access: &Access) -> Result<Option<Known>, Refusal> {
+    pub(super) fn known(&self, access: &Access) -> Result<Option<Subject>, Refusal> {
         let Some(patient) = &self.patient else { return Ok(None) };
         let id = patient.strip_prefix("Patient/").unwrap_or(patient);
         let found = access.read("Patient", id)?;
         let limits = json::Limits { bytes_max: usize::MAX, nodes_max: usize::MAX, ..json::Limits::default() };
         let resource: Value = json::parse(&found.body, &limits)
             .map_err(|_| Refusal::new(faults::BROKEN, "an internal error; it has been logged"))?;
-        Ok(Some(Known::from_patient(&resource)))
+        Ok(Some(Subject::from_patient(&resource)))
     }
 
     /// The wishes that the desk takes.
-    pub(super) fn with<'a>(&'a self, known: Option<&'a Known>, now_ms: i64) -> Wishes<'a> {
+    pub(super) fn with<'a>(&'a self, known: Option<&'a Subject>, now_ms: i64) -> Wishes<'a> {
         Wishes {
             profile: self.profile,
             tier: self.tier,

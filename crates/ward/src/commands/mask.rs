@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use fhir::json::{self, Value};
 use mask::transform::{Day, Tally, kind_name};
-use mask::{Desk, Engine, Known, Profile, Style, Tier, Wishes};
+use mask::{Desk, Engine, Profile, Style, Subject, Tier, Wishes};
 use server::MaskSecret;
 use storage::keys::{MaskKey, TenantId};
 
@@ -122,7 +122,7 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
     let rules = choices.rules.as_deref().map(one::rules).transpose()?;
     let columns = choices.columns.as_deref().map(one::columns).transpose()?;
     let patient = choices.patient.as_deref().map(patient).transpose()?;
-    let known = patient.as_ref().map(Known::from_patient);
+    let known = patient.as_ref().map(Subject::from_patient);
     let name = patient.as_ref().and_then(|patient| patient.get("id")).and_then(Value::as_str);
     let name = name.map(|id| format!("Patient/{id}"));
     let wishes = Wishes {

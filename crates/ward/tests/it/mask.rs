@@ -246,3 +246,33 @@ fn a_scan_tells_kinds_and_places_and_no_value() {
         folder.ward(&["scan", &share, "--rules", &rules.to_string_lossy(), "--format", "json"]).good();
     assert!(json(known.trim().as_bytes()).get("findings").unwrap().as_array().unwrap().is_empty());
 }
+
+/// With the models at hand; says that it skips without them.
+#[test]
+fn a_picture_comes_back_with_its_text_filled() {
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(std::path::PathBuf::from);
+    let cache = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    let models = set("WARD_MODELS").or_else(|| cache().map(|cache| cache.join("ward/models")));
+    let Some(models) = models.filter(|models| models.join("detection.onnx").is_file()) else {
+        eprintln!("skipped: 1 check of a picture, models absent");
+        return;
+    };
+    let shared = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let shared = set("WARD_SHARED").unwrap_or(shared);
+    let Ok(picture) = std::fs::read(shared.join("corpus/phi/images/pseudophi_2.png")) else {
+        eprintln!("skipped: 1 check of a picture, shared folder absent");
+        return;
+    };
+    let config = format!("[https]\nlisten = \"127.0.0.1:0\"\n[mask]\nmodels = \"{}\"\n", models.display());
+    let folder = Folder::with(&config);
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let answer = client.call("POST", "/mask/image", &[("content-type", "image/png")], &picture);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.body.starts_with(b"\x89PNG") && answer.body.as_ref() != picture.as_slice());
+    let again = client.call("POST", "/mask/image", &[("content-type", "image/png")], &answer.body);
+    assert_eq!(again.status, 200);
+    server.stop();
+}
