@@ -92,7 +92,7 @@ enum Command {
     Validate(validate::Arguments),
     /// Evaluate a FHIRPath expression on a resource
     Fhirpath(fhirpath::Arguments),
-    /// Hide who it is: in text, FHIR, HL7 v2 and images
+    /// Hide who it is: in texts, records and images
     Mask(mask::Arguments),
     /// Find what of files and folders tells who somebody is
     Scan(scan::Arguments),

@@ -184,10 +184,11 @@ fn secret(common: &Common, choices: &Choices) -> Result<MaskSecret> {
 
 fn patient(path: &Path) -> Result<Value> {
     let bytes = std::fs::read(path).during(format!("`{}` could not be read", path.display()))?;
-    let patient =
-        json::parse(&bytes, &json::Limits::default()).during(format!("`{}` is not JSON", path.display()))?;
+    let hint = |failure: Failure| failure.hint("name a file with one Patient resource in JSON");
+    let parsed = json::parse(&bytes, &json::Limits::default());
+    let patient = parsed.during(format!("`{}` is not JSON", path.display())).map_err(hint)?;
     if patient.resource_type() != Some("Patient") {
-        return Err(Failure::new(format!("`{}` is no Patient resource", path.display())));
+        return Err(hint(Failure::new(format!("`{}` is no Patient resource", path.display()))));
     }
     Ok(patient)
 }
