@@ -21,6 +21,7 @@ mod written;
 mod zip;
 
 pub use age::{AGE_TOP, top_code};
+pub(crate) use calendar_words::MONTHS;
 pub use civil::Day;
 pub use id_cipher::IdCipher;
 pub use label::{KINDS, kind_name, kind_named, label, tag};

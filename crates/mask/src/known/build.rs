@@ -9,6 +9,7 @@ use crate::Kind;
 use crate::gazetteer::{Lex, Lexicon};
 use crate::text::fold::View;
 use crate::text::token::hash_of;
+use crate::transform::MONTHS;
 
 /// Collects what is known of people near a patient.
 #[derive(Clone, Debug, Default)]
@@ -19,21 +20,6 @@ pub struct KnownBuilder {
     initials: BTreeSet<(u8, u8)>,
     phrases: BTreeMap<String, Kind>,
 }
-
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
 
 /// Words in names of organisations and addresses that tell nothing on their own, beside those of the lists.
 fn is_general(word: &str) -> bool {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::transform::Day;
+use crate::transform::{Day, MONTHS};
 use crate::{Entity, Kind, Reason};
 
 /// No record names that many things; more would only cost time.
@@ -13,22 +13,6 @@ const ENTRIES_MAX: usize = 20_000;
 
 /// Words this long begin a phrase that is looked for.
 const KEY: usize = 4;
-
-/// Months as they begin a written date.
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
 
 /// Names, numbers, addresses and birth dates of a record.
 #[derive(Clone, Debug, Default)]

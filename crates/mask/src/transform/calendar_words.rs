@@ -67,22 +67,25 @@ fn find(
     place(full).map(is_full).or_else(|| Some(Word { language, index: place(short)?, is_short: true }))
 }
 
+/// The months as English has them.
+pub(crate) const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
 static LANGUAGES: [Language; 7] = [
     Language {
-        months: [
-            "january",
-            "february",
-            "march",
-            "april",
-            "may",
-            "june",
-            "july",
-            "august",
-            "september",
-            "october",
-            "november",
-            "december",
-        ],
+        months: MONTHS,
         months_short: ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
         weekdays: ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
         weekdays_short: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
