@@ -1,7 +1,7 @@
 //! `ward mask FILE…`: texts, records and images without who they are about; `ward mask evaluate`: how much of it is found.
 
 mod evaluate;
-mod kind;
+pub(super) mod kind;
 mod one;
 
 use std::io::{IsTerminal as _, Read as _, Write as _};

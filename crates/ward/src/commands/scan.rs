@@ -14,7 +14,7 @@ use mask::{Ask, Desk, Engine, Profile, Tier, Wishes};
 use self::finding::{Finding, Severity};
 use self::rules::Rules;
 use self::walk::{Found, Outcome};
-use super::mask::{profile, tier};
+use super::mask::{kind, profile, tier};
 use crate::failure::{During, Failure, Result};
 use crate::output::{self, Format};
 
@@ -103,7 +103,7 @@ fn look(desk: &Desk, arguments: &Arguments, file: &walk::File) -> Result<Outcome
         walk::Content::Skipped(why) => return Ok(Outcome::Skipped(why)),
     };
     let ask = Ask { tier: arguments.tier, profile: arguments.profile, known: None };
-    if walk::is_image(&bytes) {
+    if kind::is_image(&bytes) {
         if arguments.models.is_none() {
             return Ok(Outcome::Skipped("an image, and no `--models` to read it with"));
         }

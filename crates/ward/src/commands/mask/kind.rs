@@ -42,7 +42,12 @@ const HEAD_BYTES: usize = 4096;
 pub(super) fn has_pixels(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(132).read_to_end(&mut start));
-    read.is_ok() && (is_dicom(&start) || IMAGES.iter().any(|image| start.starts_with(image)))
+    read.is_ok() && (is_dicom(&start) || is_image(&start))
+}
+
+/// Whether bytes begin as an image does.
+pub(in crate::commands) fn is_image(bytes: &[u8]) -> bool {
+    IMAGES.iter().any(|start| bytes.starts_with(start))
 }
 
 /// The prefix behind the preamble of 128 bytes (DICOM PS3.10, 7.1).
@@ -52,7 +57,7 @@ fn is_dicom(bytes: &[u8]) -> bool {
 
 /// Tells it.
 pub(super) fn of(bytes: &[u8], path: &Path) -> What {
-    if IMAGES.iter().any(|start| bytes.starts_with(start)) {
+    if is_image(bytes) {
         return What::Image;
     }
     if is_dicom(bytes) {

@@ -151,12 +151,6 @@ pub(super) fn read(file: &File) -> Result<Content> {
     Ok(Content::Bytes(bytes))
 }
 
-/// PNG, JPEG, TIFF.
-pub(super) fn is_image(bytes: &[u8]) -> bool {
-    let starts: [&[u8]; 4] = [b"\x89PNG", b"\xFF\xD8\xFF", b"II*\0", b"MM\0*"];
-    starts.iter().any(|start| bytes.starts_with(start))
-}
-
 impl Found {
     /// The places of entities of a text, which are ascending.
     pub(super) fn of_text(text: &str, entities: &[Entity]) -> Self {
