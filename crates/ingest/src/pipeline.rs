@@ -390,6 +390,7 @@ impl Ingest {
             tenant: self.tenant,
             scopes: Scopes::all(),
             launch_patient: None,
+            masked: None,
             token: None,
             request_id,
             source: format!("channel/{name}"),

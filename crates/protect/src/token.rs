@@ -27,6 +27,8 @@ pub struct TokenSpec {
     pub tenant: TenantId,
     /// The purpose of use where a request names none.
     pub purpose: Purpose,
+    /// The profile by which everything is masked that the bearer sees; `None` for resources as they are.
+    pub masked: Option<String>,
     /// When it stops to work, in milliseconds since 1970; `None` for never.
     pub expires_ms: Option<i64>,
 }

@@ -46,6 +46,7 @@ use crate::search::Beginnings;
 use crate::store::Inner;
 use crate::subscriptions;
 use crate::types::{Conditions, Read, SearchPage, Versioned};
+use crate::veil::MaskedView;
 use crate::view::{View, corrupt};
 
 /// Tries of a call whose preparation was overtaken by other writers.
@@ -73,11 +74,12 @@ impl Access {
     /// # Errors
     /// `NotFound`, `Gone` after a deletion, `Denied`.
     pub fn read(&self, resource_type: &str, id: &str) -> Result<Versioned> {
-        self.audited(Interaction::Read, Some(resource_type), |shown| {
-            let found = self.current(&shown.reach, resource_type, id)?;
-            shown.add(&found);
-            Ok(found)
-        })
+        match self.read_if(resource_type, id, Conditions::default())? {
+            Read::Found(found) => Ok(found),
+            Read::NotModified { .. } => {
+                Err(Error::internal(ErrorKind::Internal, "a read without conditions"))
+            }
+        }
     }
 
     /// The current version, unless the caller holds it already (R4 http.html#cread).
@@ -85,20 +87,42 @@ impl Access {
     /// # Errors
     /// As [`Self::read`].
     pub fn read_if(&self, resource_type: &str, id: &str, conditions: Conditions) -> Result<Read> {
-        self.audited(Interaction::Read, Some(resource_type), |shown| {
-            let found = self.current(&shown.reach, resource_type, id)?;
+        self.audited_in_view(Interaction::Read, Some(resource_type), |shown| {
+            let masked = match &self.caller.masked {
+                Some(_) => self.masked_view(&self.view()?)?,
+                None => None,
+            };
+            let id = match &masked {
+                Some(masked) => masked.real_id(resource_type, id)?,
+                None => id.into(),
+            };
+            let real = self.current(&shown.reach, resource_type, &id)?;
+            let (found, real) = match &masked {
+                Some(masked) => (masked.show(&real)?, Some(real)),
+                None => (real, None),
+            };
             let (version, last_updated_ms) = (found.version, found.last_updated_ms);
+            // The masked view does not tell when something changed.
             let holds_time = conditions
                 .if_modified_since_ms
+                .filter(|_| masked.is_none())
                 .is_some_and(|since| last_updated_ms.div_euclid(1000) <= since.div_euclid(1000));
             // If-None-Match goes before If-Modified-Since (RFC 9110, 13.2.2).
             let holds = conditions.if_none_match.map_or(holds_time, |held| held.holds(version));
             if holds {
                 return Ok(Read::NotModified { version, last_updated_ms });
             }
-            shown.add(&found);
+            shown.add(real.as_ref().unwrap_or(&found));
+            if let Some(masked) = &masked {
+                masked.note(shown);
+            }
             Ok(Read::Found(found))
         })
+    }
+
+    /// What the caller sees instead of resources as they are, if so.
+    fn masked_view(&self, view: &View) -> Result<Option<MaskedView<'_>>> {
+        MaskedView::of(&self.inner, &self.caller, view)
     }
 
     /// One version of a resource (R4 http.html#vread).
@@ -119,7 +143,9 @@ impl Access {
     /// `Invalid` for a query that cannot be run, `TooCostly` beyond its bounds, `Denied`.
     pub fn search(&self, query: &Query) -> Result<SearchPage> {
         let resource_type = query.resource_type.to_string();
-        self.audited(Interaction::SearchType, Some(&resource_type), |shown| self.run_search(query, shown))
+        self.audited_in_view(Interaction::SearchType, Some(&resource_type), |shown| {
+            self.run_search(query, shown)
+        })
     }
 
     /// Another page of a search, by the token of a page's link. The token holds the search, its page size included.
@@ -127,7 +153,7 @@ impl Access {
     /// # Errors
     /// `Invalid` for a token that was altered, or made for another tenant, caller or type; else as [`Self::search`].
     pub fn search_page(&self, resource_type: &str, token: &str) -> Result<SearchPage> {
-        self.audited(Interaction::SearchType, Some(resource_type), |shown| {
+        self.audited_in_view(Interaction::SearchType, Some(resource_type), |shown| {
             let view = self.inner.core.snapshot(self.tenant())?;
             let (query, beginnings) = finding::open_page(&view, resource_type, token, &self.caller)?;
             self.find(&view, &query, &beginnings, shown)
@@ -173,7 +199,7 @@ impl Access {
         };
         let resource_type = context.resource_type.as_deref();
         let decided = decided.map(|()| Reach::All);
-        gate::recorded(&self.inner, &self.caller, (interaction, resource_type, ""), decided, work)
+        gate::recorded_in_view(&self.inner, &self.caller, (interaction, resource_type, ""), decided, work)
     }
 
     /// Refuses if a named type may not be searched, or none may.
@@ -203,9 +229,17 @@ impl Access {
             now_ms: self.inner.clock.now_ms(),
             base: self.inner.options.base_url.as_deref(),
         };
-        let queries = (across.queries.as_slice(), &across.used);
-        let page = finding::run_across(view, &path, queries, beginnings, &asker)?;
+        let masked = self.masked_view(view)?;
+        let admitted =
+            masked.as_ref().map(|masked| across.queries.iter().map(|query| masked.admit(query)).collect());
+        let admitted: Option<Vec<Query>> = admitted.transpose()?;
+        let queries = (admitted.as_ref().unwrap_or(&across.queries).as_slice(), &across.used);
+        let mut page = finding::run_across(view, &path, queries, beginnings, &asker)?;
         page.entries.iter().for_each(|entry| shown.add(&entry.versioned));
+        if let (Some(masked), Some(query)) = (&masked, across.queries.first()) {
+            masked.show_page(&mut page, query)?;
+            masked.note(shown);
+        }
         Ok(page)
     }
 
@@ -228,8 +262,14 @@ impl Access {
             now_ms: self.inner.clock.now_ms(),
             base: self.inner.options.base_url.as_deref(),
         };
-        let page = finding::run(view, query, beginnings, &asker)?;
+        let masked = self.masked_view(view)?;
+        let admitted = masked.as_ref().map(|masked| masked.admit(query)).transpose()?;
+        let mut page = finding::run(view, admitted.as_ref().unwrap_or(query), beginnings, &asker)?;
         page.entries.iter().for_each(|entry| shown.add(&entry.versioned));
+        if let Some(masked) = &masked {
+            masked.show_page(&mut page, query)?;
+            masked.note(shown);
+        }
         Ok(page)
     }
 
@@ -240,6 +280,17 @@ impl Access {
         work: impl FnOnce(&mut Shown) -> Result<T>,
     ) -> Result<T> {
         gate::audited(&self.inner, &self.caller, interaction, resource_type, work)
+    }
+
+    /// As [`Self::audited`], for what shows who may only see masked nothing else.
+    fn audited_in_view<T>(
+        &self,
+        interaction: Interaction,
+        resource_type: Option<&str>,
+        work: impl FnOnce(&mut Shown) -> Result<T>,
+    ) -> Result<T> {
+        let decided = self.caller.decide(interaction, resource_type);
+        gate::recorded_in_view(&self.inner, &self.caller, (interaction, resource_type, ""), decided, work)
     }
 
     /// As [`Self::audited`] for an operation: the event names it.

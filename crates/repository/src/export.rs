@@ -23,6 +23,7 @@ use crate::jobs::{Jobs, Runner, Stop, Ticket};
 use crate::layout;
 use crate::replay::read_position;
 use crate::store::Inner;
+use crate::veil::MaskedView;
 use crate::view::{View, engine};
 
 use spec::Spec;
@@ -113,12 +114,37 @@ fn plan(view: &View, caller: &Caller, options: &ExportOptions, inner: &Inner) ->
     codes.sort_unstable();
     codes.dedup();
     check_filters(view, options)?;
+    let options = &led_back(view, caller, options, inner)?;
     let position = read_position(view.reader.as_ref())?;
     // With no record at all there is no time yet but the clock's.
     let time_ms = if position.time_ms > 0 { position.time_ms } else { inner.clock.now_ms() };
     let spec = Spec { options: options.clone(), types: codes, cut: position.next.0, time_ms };
     drive::patients(view, caller, &spec)?;
     Ok(spec)
+}
+
+/// The options with the ids of the store, where the caller names those of the masked view.
+///
+/// # Errors
+/// `Denied` for what the view may not be asked: among it times of changes, where it does not show dates.
+fn led_back(view: &View, caller: &Caller, options: &ExportOptions, inner: &Inner) -> Result<ExportOptions> {
+    let mut options = options.clone();
+    let Some(masked) = MaskedView::of(inner, caller, view)? else { return Ok(options) };
+    if (options.since_ms.is_some() || options.until_ms.is_some()) && !masked.shows_dates() {
+        let text =
+            "`_since` and `_until` are not for this masked view, which does not tell when something changed";
+        return Err(Error::new(ErrorKind::Denied, text));
+    }
+    for (name, query) in &options.filters {
+        masked.admit(&finding::parse(view, name, query)?)?;
+    }
+    if let ExportLevel::Group(id) = &mut options.level {
+        *id = masked.real_id("Group", id)?.into_string();
+    }
+    for id in &mut options.patients {
+        *id = masked.real_id("Patient", id)?.into_string();
+    }
+    Ok(options)
 }
 
 fn of_patients(name: &str) -> bool {

@@ -30,6 +30,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// The patient of the launch context, for `patient/` scopes.
     pub launch_patient: Option<String>,
+    /// The profile by which everything is masked that the caller sees; `None` for resources as they are.
+    pub masked: Option<String>,
     /// The name of the token that was shown, so that what outlives the request (a subscription) ends with the token.
     pub token: Option<String>,
     /// The request's id, as in logs and answers.
@@ -47,6 +49,15 @@ impl Caller {
             request_id: self.request_id.as_str().into(),
             ..Origin::default()
         }
+    }
+
+    /// Refuses who may only see masked.
+    pub(crate) fn sees_unmasked(&self) -> Result<()> {
+        if self.masked.is_none() {
+            return Ok(());
+        }
+        let text = "this token sees the masked view, which is for reading, searching and `$export` alone";
+        Err(Error::new(ErrorKind::Denied, text))
     }
 
     /// Decides one interaction.
@@ -133,7 +144,21 @@ pub(crate) fn audited<T>(
 }
 
 /// As [`audited`], for a call that was decided already; `deed` is the interaction, the type, and short words for the event.
+///
+/// Who may only see masked is refused: what is not written with the masked view in mind must not be reached by it.
 pub(crate) fn recorded<T>(
+    inner: &Inner,
+    caller: &Caller,
+    deed: (Interaction, Option<&str>, &str),
+    decided: Result<Reach>,
+    work: impl FnOnce(&mut Shown) -> Result<T>,
+) -> Result<T> {
+    let decided = caller.sees_unmasked().and(decided);
+    recorded_in_view(inner, caller, deed, decided, work)
+}
+
+/// As [`recorded`], for calls that show who may only see masked nothing else.
+pub(crate) fn recorded_in_view<T>(
     inner: &Inner,
     caller: &Caller,
     deed: (Interaction, Option<&str>, &str),

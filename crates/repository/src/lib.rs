@@ -53,6 +53,7 @@ mod store;
 mod subscriptions;
 mod terminology;
 mod types;
+mod veil;
 mod verify;
 mod view;
 
@@ -86,3 +87,4 @@ pub use types::{
     HistoryOptions, HistoryPage, HistoryTarget, Read, SearchEntry, SearchMode, SearchPage, Seen, Source,
     Versioned, Written,
 };
+pub use veil::{Veil, VeilSubject, Veiled, Veiling};

@@ -1,7 +1,7 @@
 //! The store: opened from its parts, it replays the tail of the log, runs the committer, and hands out `Access`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
@@ -22,6 +22,7 @@ use crate::layout;
 use crate::queue::Queue;
 use crate::reindex::{Bell, Reindexing};
 use crate::replay::{Position, fits, read_position, replay, take_layout};
+use crate::veil::Veil;
 
 /// What a store is made of. All handles are shared: `ward` opens each once.
 #[derive(Clone)]
@@ -71,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) shelf: Option<Shelf>,
     pub(crate) options: Options,
+    veil: OnceLock<Arc<dyn Veil>>,
     applied: watch::Sender<u64>,
     /// The newest record that changed each type, in the order of type codes.
     newest: Vec<AtomicU64>,
@@ -80,6 +82,11 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// What masks for the masked view, if there is something.
+    pub(crate) fn veil(&self) -> Option<&dyn Veil> {
+        self.veil.get().map(AsRef::as_ref)
+    }
+
     /// The number of the record after the newest one that the index has.
     pub(crate) fn position(&self) -> u64 {
         *self.applied.borrow()
@@ -180,6 +187,7 @@ impl Store {
             random,
             shelf,
             options,
+            veil: OnceLock::new(),
             applied: watch::Sender::new(position.next.0),
             newest: std::iter::once(0)
                 .chain(layout::type_codes())
@@ -211,6 +219,11 @@ impl Store {
     /// The only door: an actor, their purpose of use and their rights.
     pub fn access(&self, caller: Caller) -> Access {
         Access::new(Arc::clone(&self.inner), caller)
+    }
+
+    /// Says what masks for callers who may only see masked; the first one counts. Without one they see nothing.
+    pub fn veil_with(&self, veil: Arc<dyn Veil>) {
+        let _ = self.inner.veil.set(veil);
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {

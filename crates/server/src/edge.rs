@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::faults;
 use crate::jobs::Deferred;
 use crate::limits::RequestLimits;
+use crate::mask::DeskVeil;
 use crate::operations::import::Outside;
 use crate::outbound::Outbound;
 use crate::reply::Refusal;
@@ -82,6 +83,7 @@ impl Edge {
             parts.outbound.clone(),
             parts.subscriptions,
         );
+        parts.store.veil_with(Arc::new(DeskVeil(Arc::clone(&parts.desk))));
         Arc::new(Self {
             subscriptions,
             room: Arc::new(Semaphore::new(parts.limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS))),
@@ -156,6 +158,7 @@ impl Edge {
             home: grant.spec.tenant,
             tenant: grant.spec.tenant,
             launch_patient: None,
+            masked: grant.spec.masked,
             token: Some(grant.token.to_string()),
             source: "https".to_owned(),
             scopes: grant.spec.scopes,

@@ -8,6 +8,7 @@ mod image;
 mod models;
 mod records;
 mod text;
+mod view;
 mod wishes;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use self::wishes::Wanted;
 use crate::edge::Edge;
 
 pub use models::image_reader;
+pub(crate) use view::DeskVeil;
 
 /// A tenant's key for masking, as the masking engine takes it.
 #[derive(Clone, Debug)]

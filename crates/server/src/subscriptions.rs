@@ -123,6 +123,7 @@ impl Subscriptions {
             tenant: TenantId::DEFAULT,
             scopes: Scopes::parse("system/Subscription.cruds").unwrap_or_default(),
             launch_patient: None,
+            masked: None,
             token: None,
             request_id: String::new(),
             source: "subscription".to_owned(),

@@ -29,7 +29,7 @@ impl Served {
     }
 
     fn open(base: Base, url: &str, command: &str) -> Result<Self> {
-        let (token, secret) = token::create(&base, "system/*.cruds", command, 1)?;
+        let (token, secret) = token::create(&base, "system/*.cruds", command, None, 1)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

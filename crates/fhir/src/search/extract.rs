@@ -131,6 +131,20 @@ impl Plan {
         self.entry(parameter).map_or(&[], |entry| &entry.code_sets)
     }
 
+    /// The names of the types of the elements that a parameter reads, those of all parts for a composite; `None` where that cannot
+    /// be told from the expression alone.
+    pub(super) fn element_types(&self, parameter: u16) -> Option<Vec<&'static str>> {
+        let of =
+            |routes: &[Route]| routes.iter().flat_map(Route::types).map(|ty| ty.name).collect::<Vec<_>>();
+        match &self.entry(parameter)?.reader {
+            Reader::Routes(routes) => Some(of(routes)),
+            Reader::General(_) => None,
+            Reader::Composite(routes) => {
+                Some(routes.iter().flat_map(|(_, parts)| parts.iter().flat_map(|part| of(part))).collect())
+            }
+        }
+    }
+
     fn entry(&self, parameter: u16) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.parameter.id == parameter)
     }

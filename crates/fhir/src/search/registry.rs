@@ -127,6 +127,13 @@ impl Registry {
         self.of_type(resource_type).map_or(&[], |of_type| of_type.plan().code_sets(id))
     }
 
+    /// The names of the types of the elements that a parameter reads, such as `CodeableConcept`; those of all parts for a composite.
+    /// `None` where that cannot be told from the parameter's expression alone.
+    #[must_use]
+    pub fn element_types(&self, resource_type: &str, id: u16) -> Option<Vec<&'static str>> {
+        self.of_type(resource_type)?.plan().element_types(id)
+    }
+
     pub(super) fn of_type(&self, resource_type: &str) -> Option<&TypeSearch> {
         self.types.get(resource_type).map(Arc::as_ref)
     }

@@ -109,6 +109,7 @@ impl Bench {
             tenant: TenantId::DEFAULT,
             scopes: Scopes::parse("system/*.cruds").unwrap(),
             launch_patient: None,
+            masked: None,
             token: None,
             request_id: "r".to_owned(),
             source: "test".to_owned(),

@@ -1,6 +1,7 @@
 //! The file `tokens`: all records of a store in one sealed value, replaced whole.
 //!
-//! Inside: version 1, then JSON of the rows below. It is small (some hundred bytes a token) and rarely written.
+//! Inside: a version, then JSON of the rows below. It is small (some hundred bytes a token) and rarely written. The version is 1, or
+//! 2 if there is a token of the masked view: a program that knows nothing of the view must not take such a token for another.
 
 use serde::{Deserialize, Serialize};
 use storage::keys::TenantId;
@@ -9,6 +10,8 @@ use super::{TokenError, TokenId, TokenRecord, TokenSpec};
 use crate::access::{Actor, ActorKind, Purpose, Scopes};
 
 const VERSION: u32 = 1;
+/// The version with `masked` in rows.
+const MASKED_VERSION: u32 = 2;
 
 /// A record with the hash of its secret.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ struct Row {
     actor_kind: String,
     actor_id: String,
     actor_display: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    masked: Option<String>,
 }
 
 fn kind_word(kind: ActorKind) -> &'static str {
@@ -47,7 +52,7 @@ fn kind_word(kind: ActorKind) -> &'static str {
 }
 
 pub(super) fn write<'a>(tokens: impl Iterator<Item = &'a Kept>) -> Result<Vec<u8>, TokenError> {
-    let tokens = tokens
+    let tokens: Vec<Row> = tokens
         .map(|Kept { record, secret_hash }| Row {
             id: record.id.to_string(),
             secret_sha256: hex::encode(secret_hash),
@@ -60,14 +65,21 @@ pub(super) fn write<'a>(tokens: impl Iterator<Item = &'a Kept>) -> Result<Vec<u8
             actor_kind: kind_word(record.spec.actor.kind).to_owned(),
             actor_id: record.spec.actor.id.clone(),
             actor_display: record.spec.actor.display.clone(),
+            masked: record.spec.masked.clone(),
         })
         .collect();
-    serde_json::to_vec(&FileShape { version: VERSION, tokens }).map_err(|_| TokenError::Damaged)
+    let is_masked = tokens.iter().any(|token| token.masked.is_some());
+    let version = if is_masked { MASKED_VERSION } else { VERSION };
+    serde_json::to_vec(&FileShape { version, tokens }).map_err(|_| TokenError::Damaged)
 }
 
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Kept>, TokenError> {
     let file: FileShape = serde_json::from_slice(bytes).map_err(|_| TokenError::Damaged)?;
-    if file.version != VERSION {
+    let is_known = match file.version {
+        VERSION => file.tokens.iter().all(|token| token.masked.is_none()),
+        version => version == MASKED_VERSION,
+    };
+    if !is_known {
         return Err(TokenError::Damaged);
     }
     file.tokens.into_iter().map(|row| kept(row).ok_or(TokenError::Damaged)).collect()
@@ -83,6 +95,7 @@ fn kept(row: Row) -> Option<Kept> {
         actor: Actor { kind, id: row.actor_id, display: row.actor_display },
         tenant: TenantId(row.tenant),
         purpose: Purpose::from_code(&row.purpose)?,
+        masked: row.masked,
         expires_ms: row.expires_ms,
     };
     let record = TokenRecord {

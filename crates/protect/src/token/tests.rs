@@ -49,6 +49,7 @@ fn spec(expires_ms: Option<i64>) -> TokenSpec {
         actor: Actor { kind: ActorKind::System, id: "loader".into(), display: "A loader".into() },
         tenant: TenantId::DEFAULT,
         purpose: Purpose::Operations,
+        masked: None,
         expires_ms,
     }
 }

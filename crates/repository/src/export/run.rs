@@ -16,11 +16,13 @@ use crate::body::{BODY_BYTES_MAX, Payload};
 use crate::error::{Error, ErrorKind};
 use crate::events;
 use crate::finding;
+use crate::gate;
 use crate::jobs::{FileRole, FileWriter, JobFile, Stop, Ticket};
 use crate::layout;
 use crate::row::{Head, Row};
 use crate::search::clause::{Clause, Probe};
 use crate::search::{Search, SearchLimits, Subset, subset};
+use crate::veil::MaskedView;
 use crate::view::{View, corrupt, engine};
 
 /// Resources between two looks whether to go on.
@@ -61,6 +63,7 @@ struct OfType<'t> {
     name: &'static str,
     whose: &'t Whose,
     elements: Option<Subset>,
+    masked: Option<&'t MaskedView<'t>>,
 }
 
 impl Run<'_, '_> {
@@ -75,10 +78,21 @@ impl Run<'_, '_> {
         };
         let within = whose.within(&view, &reach)?;
         self.whose = Some(whose);
-        let of = OfType { view: &view, code, name, whose: &within, elements: self.elements(name) };
+        let masked = MaskedView::of(inner, caller, &view)?;
+        let of = OfType {
+            view: &view,
+            code,
+            name,
+            whose: &within,
+            elements: self.elements(name),
+            masked: masked.as_ref(),
+        };
         let own = self.spec.options.filters.iter().filter(|(filtered, _)| filtered == name);
-        let filters =
-            own.map(|(_, query)| finding::parse(&view, name, query)).collect::<Result<Vec<_>, _>>()?;
+        let filters = own.map(|(_, query)| {
+            let filter = finding::parse(&view, name, query)?;
+            of.masked.map_or(Ok(filter.clone()), |masked| masked.admit(&filter))
+        });
+        let filters = filters.collect::<Result<Vec<_>, Error>>()?;
         let bounds = finding::bounds(&view, caller, Some((code, &reach)))?;
         // It may take as long as it takes; only what it holds in memory is bounded.
         let limits = SearchLimits { steps_max: u64::MAX, ..SearchLimits::default() };
@@ -87,7 +101,16 @@ impl Run<'_, '_> {
             let filters = filters.iter().map(|query| search.compile(code, &query.criteria));
             let filters: Vec<Vec<Clause>> = filters.collect::<Result<_, _>>()?;
             Ok(self.parts(&of, search, &filters))
-        })?
+        })??;
+        // Every masking stands in the audit log.
+        if let Some(masked) = masked.as_ref().filter(|masked| masked.count() > 0) {
+            let deed = (Interaction::Operation, Some(name), "export");
+            gate::recorded_in_view(inner, caller, deed, Ok(reach), |shown| {
+                masked.note(shown);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     fn elements(&self, name: &str) -> Option<Subset> {
@@ -217,7 +240,12 @@ impl Run<'_, '_> {
 
     fn write(&mut self, of: &OfType<'_>, number: u64, row: &Row) -> Result<(), Stop> {
         let mut body = match of.view.versioned(of.code, number, row) {
-            Ok(versioned) => versioned.body,
+            Ok(versioned) => match of.masked.map(|masked| masked.show(&versioned)).transpose() {
+                Ok(masked) => masked.unwrap_or(versioned).body,
+                // What cannot be masked is told as an error, and not shown.
+                Err(error) if error.kind() == ErrorKind::Internal => return self.write_error(of, &error),
+                Err(error) => return Err(error.into()),
+            },
             // Its key was destroyed: there is nothing left to export.
             Err(error) if error.kind() == ErrorKind::Gone => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Corrupt => return self.write_error(of, &error),
@@ -245,6 +273,10 @@ impl Run<'_, '_> {
         }
         let payload = of.view.payload(of.code, number, row.version, &row.sealed);
         let Ok(Payload::Deleted(id)) = payload else { return Ok(()) };
+        let id = match of.masked {
+            Some(masked) => masked.shown_id(of.name, &id)?.unwrap_or_default(),
+            None => id.to_string(),
+        };
         let request = json_object! { "method": "DELETE", "url": format!("{}/{id}", of.name) };
         let bundle = json_object! {
             "resourceType": "Bundle", "type": "transaction", "entry": vec![json_object! { "request": request }],

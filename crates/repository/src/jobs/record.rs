@@ -1,4 +1,5 @@
-//! A job as it stands on the shelf: JSON, version 1.
+//! A job as it stands on the shelf: JSON, version 1; version 2 if its caller sees the masked view, so that a program that knows
+//! nothing of the view does not do such a job without it.
 
 use std::str::FromStr as _;
 
@@ -10,6 +11,8 @@ use storage::keys::TenantId;
 use crate::gate::Caller;
 
 const VERSION: i64 = 1;
+/// The version with `masked` in its caller.
+const MASKED_VERSION: i64 = 2;
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +169,7 @@ impl Job {
             && own.tenant == caller.tenant
             && own.home == caller.home
             && own.actor.id == caller.actor.id
+            && own.masked == caller.masked
     }
 
     pub(crate) fn status(&self, kept_ms: i64) -> JobStatus {
@@ -190,8 +194,9 @@ impl Job {
             }
         });
         let optional = |ms: Option<i64>| ms.map_or(Value::Null, Value::from);
+        let version = if self.caller.0.masked.is_some() { MASKED_VERSION } else { VERSION };
         json_object! {
-            "version": VERSION, "id": self.id.as_str(), "kind": self.kind.as_str(),
+            "version": version, "id": self.id.as_str(), "kind": self.kind.as_str(),
             "caller": caller_json(&self.caller.0), "request": self.request.as_str(), "spec": self.spec.clone(),
             "created": self.created_ms, "state": self.state.code(), "checkpoint": self.checkpoint.clone(),
             "told": self.told.as_str(), "files": json::array(files), "result": self.result.clone(),
@@ -205,7 +210,8 @@ impl Job {
             json::parse(bytes, &json::Limits { bytes_max: bytes.len(), ..json::Limits::default() }).ok()?;
         let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
         let member = |name: &str| value.get(name).cloned().unwrap_or(Value::Null);
-        if value.get("version")?.as_i64()? != VERSION {
+        let caller = read_caller(value.get("caller")?)?;
+        if value.get("version")?.as_i64()? != if caller.masked.is_some() { MASKED_VERSION } else { VERSION } {
             return None;
         }
         let state = match text("state")?.as_str() {
@@ -217,7 +223,7 @@ impl Job {
         Some(Self {
             id: text("id")?,
             kind: text("kind")?,
-            caller: OwnCaller(read_caller(value.get("caller")?)?),
+            caller: OwnCaller(caller),
             request: text("request")?,
             spec: member("spec"),
             created_ms: value.get("created")?.as_i64()?,
@@ -251,13 +257,17 @@ fn caller_json(caller: &Caller) -> Value {
         ActorKind::System => "system",
         ActorKind::Device => "device",
     };
-    json_object! {
+    let mut json = json_object! {
         "kind": kind, "actor": caller.actor.id.as_str(), "display": caller.actor.display.as_str(),
         "purpose": caller.purpose.code(), "home": caller.home.0, "tenant": caller.tenant.0,
         "scopes": caller.scopes.to_string(),
         "patient": caller.launch_patient.clone().map_or(Value::Null, Value::from),
         "token": caller.token.clone().map_or(Value::Null, Value::from), "request": caller.request_id.as_str(), "source": caller.source.as_str(),
+    };
+    if let (Some(profile), Some(object)) = (&caller.masked, json.as_object_mut()) {
+        object.insert("masked", profile.as_str());
     }
+    json
 }
 
 fn read_caller(value: &Value) -> Option<Caller> {
@@ -276,6 +286,7 @@ fn read_caller(value: &Value) -> Option<Caller> {
         tenant: tenant("tenant")?,
         scopes: Scopes::from_str(&text("scopes")?).ok()?,
         launch_patient: text("patient"),
+        masked: text("masked"),
         token: text("token"),
         request_id: text("request")?,
         source: text("source")?,
@@ -294,6 +305,7 @@ mod tests {
             tenant: TenantId(1),
             scopes: Scopes::parse("system/Patient.rs user/*.cruds").unwrap(),
             launch_patient: Some("p".to_owned()),
+            masked: None,
             token: Some("t1".to_owned()),
             request_id: "r1".to_owned(),
             source: "https".to_owned(),
@@ -322,6 +334,19 @@ mod tests {
             r#""type":"Bundle","count":7,"bytes":900}],"result":null,"finished":null,"failure":null}"#,
         );
         assert_eq!(String::from_utf8(job().to_vec()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_job_of_the_masked_view_is_not_one_of_the_same_actor_without_it() {
+        let (plain, mut masked) = (job(), job());
+        masked.caller.0.masked = Some("safe-harbor".to_owned());
+        let bytes = masked.to_vec();
+        assert!(bytes.starts_with(br#"{"version":2,"#));
+        assert_eq!(Job::read(&bytes), Some(masked.clone()));
+        assert!(!plain.is_of(&masked.caller.0) && !masked.is_of(&plain.caller.0));
+        // The version of plain jobs on one of the masked view: a program wrote it that did not know what it did.
+        let forged = String::from_utf8(bytes).unwrap().replace(r#""version":2"#, r#""version":1"#);
+        assert_eq!(Job::read(forged.as_bytes()), None);
     }
 
     #[test]

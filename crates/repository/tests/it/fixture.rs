@@ -89,6 +89,7 @@ pub(crate) fn caller(scopes: &str) -> Caller {
         tenant: TenantId::DEFAULT,
         scopes: Scopes::parse(scopes).unwrap(),
         launch_patient: None,
+        masked: None,
         token: None,
         request_id: "r".to_owned(),
         source: "test".to_owned(),

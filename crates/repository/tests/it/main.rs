@@ -29,3 +29,4 @@ mod reach;
 mod rebuild;
 mod subscriptions;
 mod terminology;
+mod veil;

@@ -62,6 +62,7 @@ fn events(access: &Access, plan: &Plan) -> Vec<String> {
 fn as_patient(hospital: &Hospital, id: &str, scopes: &str) -> Access {
     let caller = Caller {
         launch_patient: Some(id.to_owned()),
+        masked: None,
         scopes: Scopes::parse(scopes).unwrap(),
         ..caller(scopes)
     };

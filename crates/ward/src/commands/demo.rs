@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     tls::create_authority(&base)?;
     std::fs::write(Config::path(&place.data, None), CONFIG.trim_start())
         .during("the configuration could not be written")?;
-    let (_, secret) = token::create(&base, "system/*.cruds", "demo administrator", 1)?;
+    let (_, secret) = token::create(&base, "system/*.cruds", "demo administrator", None, 1)?;
     let trust = server::tls::client_config(&tls::authority_pem(&base)?).during("TLS could not be set up")?;
     let config = Config::parse(CONFIG).map_err(Failure::new)?;
     let running = Running::open(base, config)?;

@@ -1,7 +1,8 @@
 //! `ward token create|list|revoke`.
 
 use clap::Subcommand;
-use protect::access::{Actor, ActorKind, Purpose, Scopes};
+use mask::Profile;
+use protect::access::{Actor, ActorKind, Permissions, Purpose, Scopes};
 use protect::token::{TokenId, TokenSpec};
 use storage::keys::TenantId;
 
@@ -22,6 +23,9 @@ pub(crate) enum Verb {
         /// Who will bear it; stands in the audit log
         #[arg(long, default_value = "administrator")]
         name: String,
+        /// Show the bearer everything masked, by this profile, such as safe-harbor or limited-dataset: for research
+        #[arg(long, value_name = "PROFILE", value_parser = super::mask::profile)]
+        masked: Option<mask::Profile>,
         /// Days until it expires
         #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=3650))]
         days: u16,
@@ -43,8 +47,8 @@ pub(crate) enum Verb {
 pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
     let base = Base::open(&common.data, &root::source(common)?)?;
     match verb {
-        Verb::Create { scope, name, days } => {
-            say!("{}", create(&base, scope, name, *days)?.1);
+        Verb::Create { scope, name, masked, days } => {
+            say!("{}", create(&base, scope, name, *masked, *days)?.1);
             Ok(())
         }
         Verb::List { format } => list(&base, *format),
@@ -62,7 +66,13 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result {
 }
 
 /// Makes a token; gives its id and its secret.
-pub(crate) fn create(base: &Base, scope: &str, name: &str, days: u16) -> Result<(TokenId, String)> {
+pub(crate) fn create(
+    base: &Base,
+    scope: &str,
+    name: &str,
+    masked: Option<Profile>,
+    days: u16,
+) -> Result<(TokenId, String)> {
     let scopes = Scopes::parse(scope).map_err(|error| {
         Failure::usage(format!("the scope is not understood: {error}"))
             .hint("scopes look like `system/*.cruds`, `user/Patient.rs` or `patient/Observation.r`")
@@ -77,12 +87,18 @@ pub(crate) fn create(base: &Base, scope: &str, name: &str, days: u16) -> Result<
     if scopes.is_empty() {
         return Err(Failure::usage("the scope grants nothing").hint("`system/*.cruds` grants everything"));
     }
+    let shows = Permissions::READ.and(Permissions::SEARCH);
+    if masked.is_some() && scopes.iter().any(|scope| !shows.contains(scope.permissions)) {
+        return Err(Failure::usage("who may only see masked can write nothing")
+            .hint("give `--masked` scopes of reading and searching, such as `system/*.rs`"));
+    }
     let days_ms = i64::from(days) * 86_400_000;
     let spec = TokenSpec {
         scopes,
         actor: Actor { kind: ActorKind::System, id: name.to_owned(), display: String::new() },
         tenant: TenantId::DEFAULT,
-        purpose: Purpose::Treatment,
+        purpose: if masked.is_some() { Purpose::Research } else { Purpose::Treatment },
+        masked: masked.map(|profile| profile.as_str().to_owned()),
         expires_ms: Some(base.clock.now_ms() + days_ms),
     };
     base.tokens()?.create(spec).during("the token could not be made")
@@ -109,6 +125,7 @@ fn list(base: &Base, format: Format) -> Result {
                     "id": record.id.to_string(),
                     "name": record.spec.actor.id,
                     "scope": record.spec.scopes.to_string(),
+                    "masked": record.spec.masked,
                     "created": output::time(record.created_ms),
                     "expires": record.spec.expires_ms.map(output::time),
                     "state": state(record),
@@ -125,11 +142,12 @@ fn list(base: &Base, format: Format) -> Result {
                 record.id.to_string(),
                 record.spec.actor.id.clone(),
                 record.spec.scopes.to_string(),
+                record.spec.masked.clone().unwrap_or_default(),
                 record.spec.expires_ms.map(output::time).unwrap_or_default(),
                 state(record).to_owned(),
             ]
         })
         .collect();
-    output::table(&["id", "name", "scope", "expires", "state"], &rows);
+    output::table(&["id", "name", "scope", "masked", "expires", "state"], &rows);
     Ok(())
 }

@@ -24,6 +24,7 @@ mod corpus;
 mod crash;
 mod ingest;
 mod mask;
+mod masked_view;
 mod operations;
 mod packages;
 mod pages;

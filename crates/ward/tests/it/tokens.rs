@@ -29,6 +29,7 @@ fn expired(folder: &Folder) -> String {
         actor: Actor { kind: ActorKind::System, id: "late".to_owned(), display: String::new() },
         tenant: TenantId::DEFAULT,
         purpose: Purpose::Treatment,
+        masked: None,
         expires_ms: Some(yesterday),
     };
     tokens.create(spec).unwrap().1

@@ -39,7 +39,8 @@ impl Route {
         }
     }
 
-    fn types(&self) -> Vec<&'static TypeInfo> {
+    /// The types of what the route finds.
+    pub(super) fn types(&self) -> Vec<&'static TypeInfo> {
         for step in self.steps.iter().rev() {
             match step {
                 Step::Child(child) => return child.variants.iter().map(Variant::ty).collect(),

@@ -98,6 +98,7 @@ impl<'a> Rebuild<'a> {
         let mut new = self.object(old, ty, rule);
         self.finish(old, &mut new, ty);
         if !is_contained {
+            self.show_id(&mut new, ty);
             mark::add_labels(&mut new, self.done);
             mark::add_seal(&mut new, self.inspector.tools.keys, &self.config.fingerprint);
         }
@@ -108,6 +109,15 @@ impl<'a> Rebuild<'a> {
         let inner = std::mem::replace(&mut self.done, outer_done);
         self.done.join(inner);
         Value::Object(new)
+    }
+
+    /// The id that the keys give a resource, in place of its pseudonym.
+    fn show_id(&self, new: &mut Object, ty: &'static Type) {
+        if new.contains_key("id")
+            && let Some(shown) = self.inspector.tools.keys.shown_id(ty.name, &self.resource_id)
+        {
+            new.insert("id", shown);
+        }
     }
 
     fn key_of(&self, resource: &Value, id: &str, is_contained: bool) -> String {

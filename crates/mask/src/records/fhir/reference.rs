@@ -42,7 +42,7 @@ pub(super) fn reference(keys: &dyn Keys, text: &str) -> String {
         None => (text, None),
     };
     let (base, path) = base_and_path(place);
-    let place = match (place_in(keys, path), base) {
+    let place = match (place_in(keys, path, base.is_none()), base) {
         (Some(path), None) => path,
         (Some(path), Some(base)) => format!("{}{path}", address(keys, base)),
         (None, None) if query.is_none() => return pseudonym::hex(keys, ID, text),
@@ -98,14 +98,19 @@ fn base_and_path(place: &str) -> (Option<&str>, &str) {
     (Some(place), "")
 }
 
-/// `Patient/1/_history/2`, `Patient`, `Patient/1/$everything` with its ids changed; `None` if it is no such thing.
-fn place_in(keys: &dyn Keys, path: &str) -> Option<String> {
+/// `Patient/1/_history/2`, `Patient`, `Patient/1/$everything` with its ids changed; `None` if it is no such thing. On our own
+/// server, ids are those that the keys show.
+fn place_in(keys: &dyn Keys, path: &str, is_own: bool) -> Option<String> {
     let mut parts = path.trim_start_matches('/').split('/');
     let ty = parts.next().filter(|ty| is_resource(ty))?;
     let mut out = ty.to_owned();
     let mut history = false;
-    for part in parts.filter(|part| !part.is_empty()) {
+    for (at, part) in parts.filter(|part| !part.is_empty()).enumerate() {
         out.push('/');
+        if let Some(shown) = keys.shown_id(ty, part).filter(|_| is_own && at == 0) {
+            out.push_str(&shown);
+            continue;
+        }
         match part {
             "_history" | "_search" => {
                 history = true;

@@ -100,6 +100,7 @@ fn access(home: &Home) -> Result<Access> {
         tenant: TenantId::DEFAULT,
         scopes: Scopes::parse("system/*.cruds").during("the rights of the command are not understood")?,
         launch_patient: None,
+        masked: None,
         token: None,
         request_id: "package".to_owned(),
         source: "command".to_owned(),
