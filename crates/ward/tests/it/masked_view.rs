@@ -156,8 +156,8 @@ fn what_would_tell_is_refused() {
         let answer = view.get(&format!("/fhir/Patient/{own}/{rest}"));
         let shown = String::from_utf8_lossy(&answer.body).to_lowercase();
         assert!(!TELLS.iter().any(|tell| shown.contains(tell)), "{rest}");
-        // These two read through the same door, and show what the view shows.
-        if !["$graphql", "$meta"].contains(&rest.split('?').next().unwrap()) {
+        // These read through the same door, and show what the view shows.
+        if !["$graphql", "$meta", "$diff"].contains(&rest.split('?').next().unwrap()) {
             assert!([403, 404].contains(&answer.status.as_u16()), "{rest}: {answer:?}");
         }
     }
@@ -209,7 +209,7 @@ fn an_export_of_the_view_is_masked_and_stays_the_views_own() {
         let path = text(file, "url").strip_prefix("https://ward.example").unwrap();
         let answer = view.call("GET", path, &[("accept", "application/fhir+ndjson")], &[]);
         let body = String::from_utf8(answer.body.to_vec()).unwrap();
-        TELLS.iter().for_each(|tell| assert!(!body.to_lowercase().contains(tell), "{tell}"));
+        TELLS.iter().for_each(|tell| assert!(!body.to_lowercase().contains(tell), "{tell} in {body}"));
         for line in body.lines() {
             let resource = json::parse(line.as_bytes(), &json::Limits::default()).unwrap();
             assert_eq!(text(&resource, "id").len(), 52);
