@@ -56,6 +56,8 @@ pub struct Known {
 #[derive(Clone, Copy, Debug)]
 struct KnownWord {
     kind: Kind,
+    /// Whether the record writes it with marks.
+    is_marked: bool,
 }
 
 impl Known {

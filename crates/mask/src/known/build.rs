@@ -21,6 +21,8 @@ pub struct KnownBuilder {
     initials: BTreeSet<(u8, u8)>,
     phrases: BTreeMap<String, Kind>,
     inside: BTreeMap<String, Kind>,
+    /// Words of names that the record writes with marks: in English they are no words, whatever the dictionary has without marks.
+    marked: BTreeSet<String>,
     phone_tails: BTreeMap<Vec<u8>, Kind>,
 }
 
@@ -41,6 +43,9 @@ impl KnownBuilder {
         let words = plain_words(name);
         for word in words.iter().chain(&spelling::others(name)) {
             self.word(word, Kind::Name);
+        }
+        for part in name.split_whitespace().filter(|part| !part.is_ascii()) {
+            self.marked.extend(plain_words(part));
         }
         if is_unspaced(name) {
             self.without_blanks(name);
@@ -217,7 +222,13 @@ impl KnownBuilder {
     /// Compiles the facts.
     pub fn build(&self) -> Known {
         let mut known = Known {
-            words: self.words.iter().map(|(word, kind)| (hash_of(word), KnownWord { kind: *kind })).collect(),
+            words: self
+                .words
+                .iter()
+                .map(|(word, kind)| {
+                    (hash_of(word), KnownWord { kind: *kind, is_marked: self.marked.contains(word) })
+                })
+                .collect(),
             edits: HashMap::new(),
             spellings: Vec::new(),
             edit_lengths: (usize::MAX, 0),

@@ -45,7 +45,9 @@ impl Known {
     /// The kind of a word that is known, as it is or with one edit.
     fn word(&self, page: &Page<'_>, index: usize, token: &Token) -> Option<(Kind, f32)> {
         if let Some(word) = self.words.get(&token.hash) {
-            let sure = means_name(page, index, token) || word.kind == Kind::Name && self.beside(page, index);
+            let sure = word.is_marked
+                || means_name(page, index, token)
+                || word.kind == Kind::Name && self.beside(page, index);
             return sure.then_some((word.kind, 0.99));
         }
         let letters = page.tokens.str(token).chars().count();

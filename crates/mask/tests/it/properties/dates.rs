@@ -76,12 +76,15 @@ fn between(from: Day, to: Day) -> i64 {
     days(to) - days(from)
 }
 
-/// Without zeroes that some forms put before a number and others do not, and with short names of months: `May` does not tell
-/// whether the next month's name is to be short.
+/// Without zeroes that some forms put before a number and others do not, and with short names of months in small letters:
+/// `May` does not tell whether the next month's name is to be short.
 fn unpadded(text: &str) -> String {
     let mut out = String::new();
     let mut digit_before = false;
-    let short = MONTHS.iter().fold(text.to_owned(), |text, month| text.replace(month, &month[..3]));
+    let small = text.to_lowercase();
+    let short = MONTHS
+        .iter()
+        .fold(small, |text, month| text.replace(&month.to_lowercase(), &month[..3].to_lowercase()));
     let letters: Vec<char> = short.chars().collect();
     for (at, letter) in letters.iter().enumerate() {
         let leads = *letter == '0' && !digit_before && letters.get(at + 1).is_some_and(char::is_ascii_digit);
