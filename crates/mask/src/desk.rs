@@ -12,8 +12,12 @@ use crate::records::dicom::{Dates, DicomAsk, DicomMaskError, DicomOptions, Maske
 use crate::records::fhir::{FhirMaskError, FhirMasker, MaskedResource};
 use crate::records::hl7v2::{self, Hl7v2Options, MaskedMessage};
 use crate::records::{Asked, Scope, Tools};
-use crate::transform::{DateShift, Day, Plan, Replaced, ShiftOptions, Tally, TextMasker, Transform};
+use crate::transform::{
+    DateShift, Day, MaskedText, Plan, Replaced, ShiftOptions, Tally, TextMasker, Transform,
+};
 use crate::{Ask, Engine, Entity, Keys, Known, Profile, Reason, Tier};
+
+mod settle;
 
 /// Days that dates are moved by at most, either way.
 pub const SHIFT_DAYS_MAX: u16 = 365;
@@ -228,23 +232,25 @@ impl Desk {
         &self.engine
     }
 
-    /// What a text tells.
+    /// What one search of a text tells. [`Desk::text`] searches what it made as well, and may report more.
     #[must_use]
     pub fn entities(&self, text: &str, wishes: &Wishes<'_>) -> Vec<Entity> {
         self.engine.find(text, &wishes.ask())
     }
 
-    /// Masks a text.
+    /// Masks a text, until a further search finds nothing to mask. So with the same keys and wishes a masked text comes back as
+    /// it is, unless there are surrogates or shifted dates in it: nothing tells those from real ones.
     #[must_use]
     pub fn text(&self, text: &str, keys: &dyn Keys, wishes: &Wishes<'_>) -> MaskedNote {
-        let entities = self.entities(text, wishes);
         let options = ShiftOptions { days_max: SHIFT_DAYS_MAX, ..ShiftOptions::new(wishes.today) };
         let shift = wishes.patient.map(|patient| DateShift::derive(keys, patient, &options));
         let plan = wishes.style.plan();
-        let mut tally = Tally::default();
+        let masker = TextMasker::new(keys, &plan, shift);
+        let settled = settle::settle(&|text| self.entities(text, wishes), &masker, text);
+        let mut tally = settled.tally;
         tally.texts += 1;
-        let masked = TextMasker::new(keys, &plan, shift).mask(text, &entities, &mut tally);
-        MaskedNote { text: masked.text, entities, replaced: masked.replaced, tally }
+        let MaskedText { text, replaced } = settled.masked;
+        MaskedNote { text, entities: settled.entities, replaced, tally }
     }
 
     /// Masks a FHIR resource or bundle by the built-in rules of the profile.

@@ -12,6 +12,7 @@ use crate::text::token::{Tokens, tokens};
 use crate::text::window::{Window, windows};
 use crate::{Entity, names};
 
+mod doubt;
 mod merge;
 mod profile;
 mod propagate;

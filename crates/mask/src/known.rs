@@ -5,8 +5,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aho_corasick::AhoCorasick;
-
 use crate::text::fold::View;
 use crate::text::token::{Made, hash_of, tokens};
 use crate::{Kind, gazetteer::Lexicon};
@@ -14,12 +12,17 @@ use crate::{Kind, gazetteer::Lexicon};
 mod build;
 mod find;
 mod nicknames;
+mod phrase;
 mod resource;
+mod spelling;
 
 pub use build::KnownBuilder;
 
 /// Shortest word that may be found with an edit, in letters.
 const EDIT_LETTERS: usize = 5;
+
+/// Digits at the end of a telephone number that tell it, whatever area and country codes stand before them.
+const PHONE_TAIL: usize = 7;
 
 /// Facts kept; whoever hands in more has mixed up patients.
 const FACTS_MAX: usize = 20_000;
@@ -38,18 +41,23 @@ pub struct Known {
     /// Letters and digits of numbers, lower case.
     numbers: HashMap<Vec<u8>, Kind>,
     numbers_longest: usize,
+    /// Hashes of the letters that numbers begin with.
+    number_heads: HashSet<u64>,
+    /// The last seven digits of telephone numbers: what stands before them is written in many ways.
+    phone_tails: HashMap<Vec<u8>, Kind>,
     /// Year (0 where unknown), month, day.
     dates: HashSet<(u32, u32, u32)>,
     /// Pairs of initials of given and family name.
     initials: HashSet<(u8, u8)>,
-    phrases: Option<AhoCorasick>,
-    phrase_kinds: Vec<Kind>,
+    phrases: phrase::Phrases,
 }
 
 /// A word of a name.
 #[derive(Clone, Copy, Debug)]
 struct KnownWord {
     kind: Kind,
+    /// Whether the record writes it with marks.
+    is_marked: bool,
 }
 
 impl Known {
@@ -68,10 +76,7 @@ impl Known {
 
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
-            && self.numbers.is_empty()
-            && self.dates.is_empty()
-            && self.phrase_kinds.is_empty()
+        self.words.is_empty() && self.numbers.is_empty() && self.dates.is_empty() && self.phrases.is_empty()
     }
 }
 

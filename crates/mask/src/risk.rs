@@ -8,10 +8,12 @@
 //! Personal Health Information", 2013, for prosecutor, journalist and marketer.
 
 mod report;
+mod table;
 
 use std::collections::{BTreeMap, HashMap};
 
 pub use report::{Determination, Diversity, Risk, RiskReport};
+pub use table::{Columns, TableError};
 
 /// Equivalence classes that are kept apart; more would be nearly as many as rows.
 const CLASSES_MAX: usize = 20_000_000;

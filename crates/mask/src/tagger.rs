@@ -98,6 +98,8 @@ impl Tagger {
             let mut sum = margin;
             while let Some(&(next, margin)) = path.get(last + 1)
                 && next == inside(class)
+                // Nothing goes on over an empty line.
+                && page.tokens.at(last + 1).gap < Gap::Paragraph
             {
                 last += 1;
                 least = least.min(margin);
@@ -157,6 +159,12 @@ fn is_identifier(page: &Page<'_>, first: usize, last: usize) -> bool {
 /// Leaves out words of grammar and signs at the ends of a name, and titles at its beginning.
 fn trimmed(page: &Page<'_>, mut first: usize, mut last: usize, class: usize) -> Option<(usize, usize)> {
     if class != 0 {
+        // The end of a sentence is no part of a place; the point of an abbreviation is no letter of it either.
+        let closes =
+            |token: &Token| token.made == Made::Sign && matches!(token.first, b'.' | b',' | b';' | b':');
+        while last > first && closes(page.tokens.at(last)) {
+            last -= 1;
+        }
         return Some((first, last));
     }
     let idle = |index: usize| {
@@ -176,7 +184,8 @@ fn trimmed(page: &Page<'_>, mut first: usize, mut last: usize, class: usize) -> 
     let one = page.tokens.at(first);
     let other = one.lex.has(Lex::NATIONAL.with(Lex::MONTH).with(Lex::WEEKDAY))
         && first == last
-        && !one.lex.has(Lex::BEGINS);
+        && !(one.lex.has(Lex::BEGINS)
+            && (!one.lex.has(Lex::NATIONAL) || page.tokens.at(first + 1).is_capital()));
     (!idle(first) && (!other || page.tokens.before(first, 1).is(b'.'))).then_some((first, last))
 }
 

@@ -8,6 +8,8 @@ fn rank(entity: &Entity) -> u8 {
     match &entity.reason {
         Reason::Known | Reason::Custom(_) => 4,
         _ if entity.kind == Kind::Id => 1,
+        // The tagger's word for a place.
+        Reason::Context("town") => 2,
         Reason::Pattern(_) | Reason::Context(_) => 3,
         Reason::Gazetteer(_) | Reason::Tagger | Reason::Propagated => 2,
     }

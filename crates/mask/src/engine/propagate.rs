@@ -97,7 +97,7 @@ fn repeats(page: &Page<'_>, index: usize, token: &Token) -> bool {
 }
 
 /// Whether what follows says that someone owns or does something: `'s`, `was`, `reports`.
-fn acts(page: &Page<'_>, index: usize) -> bool {
+pub(super) fn acts(page: &Page<'_>, index: usize) -> bool {
     const VERBS: [u64; 14] = hashed_all([
         "was",
         "is",
@@ -118,7 +118,7 @@ fn acts(page: &Page<'_>, index: usize) -> bool {
     next.is(b'\'') && page.tokens.at(index + 2).len() == 1 || VERBS.contains(&next.hash)
 }
 
-fn begins_sentence(page: &Page<'_>, index: usize) -> bool {
+pub(super) fn begins_sentence(page: &Page<'_>, index: usize) -> bool {
     let token = page.tokens.at(index);
     let before = page.tokens.before(index, 1);
     token.gap >= Gap::Line || matches!(before.first, b'.' | b':' | b'!' | b'?') && before.made == Made::Sign

@@ -92,7 +92,9 @@ fn is_tag(inside: &str) -> bool {
 /// Whether a name or facility is one that someone put in for another: `Dr. X`, `Mr. ABC`, `XYZ Hospital`.
 fn is_placeholder(page: &Page<'_>, entity: &Entity) -> bool {
     const PLACEHOLDERS: [u64; 9] = hashed_all(["x", "y", "z", "xx", "xxx", "xxxx", "xyz", "abc", "abcd"]);
-    let names = matches!(entity.kind, Kind::Name | Kind::Location | Kind::Organization);
+    // Someone whose name is known to begin with a Z has that initial.
+    let names = matches!(entity.kind, Kind::Name | Kind::Location | Kind::Organization)
+        && entity.reason != Reason::Known;
     let is = |token: &Token| {
         matches!(token.case, Case::Upper | Case::Initial) && PLACEHOLDERS.contains(&token.hash)
     };
@@ -113,6 +115,9 @@ fn is_term(page: &Page<'_>, entity: &Entity) -> bool {
         return false;
     }
     let range = covered(page.tokens, entity);
+    if super::doubt::is_doubted(page, entity, &range) {
+        return true;
+    }
     let words = || range.clone().map(|index| page.tokens.at(index)).filter(|token| token.made == Made::Word);
     if words().all(|token| token.lex.has(Lex::DRUG)) && words().next().is_some() {
         return true;

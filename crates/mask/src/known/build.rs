@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use aho_corasick::{AhoCorasickBuilder, MatchKind};
-
-use super::{EDIT_LETTERS, FACTS_MAX, Known, KnownWord, deletions, nicknames, plain_words};
+use super::phrase::{Phrases, is_unspaced};
+use super::{
+    EDIT_LETTERS, FACTS_MAX, Known, KnownWord, PHONE_TAIL, deletions, nicknames, plain_words, spelling,
+};
 use crate::Kind;
 use crate::gazetteer::{Lex, Lexicon};
 use crate::text::fold::View;
@@ -19,6 +20,10 @@ pub struct KnownBuilder {
     dates: BTreeSet<(u32, u32, u32)>,
     initials: BTreeSet<(u8, u8)>,
     phrases: BTreeMap<String, Kind>,
+    inside: BTreeMap<String, Kind>,
+    /// Words of names that the record writes with marks: in English they are no words, whatever the dictionary has without marks.
+    marked: BTreeSet<String>,
+    phone_tails: BTreeMap<Vec<u8>, Kind>,
 }
 
 /// Words in names of organisations and addresses that tell nothing on their own, beside those of the lists.
@@ -36,8 +41,14 @@ impl KnownBuilder {
     /// A person's name, whole or in part, in any order, with or without a comma: `Cheryl F McAllister`.
     pub fn name(&mut self, name: &str) -> &mut Self {
         let words = plain_words(name);
-        for word in &words {
+        for word in words.iter().chain(&spelling::others(name)) {
             self.word(word, Kind::Name);
+        }
+        for part in name.split_whitespace().filter(|part| !part.is_ascii()) {
+            self.marked.extend(plain_words(part));
+        }
+        if is_unspaced(name) {
+            self.without_blanks(name);
         }
         // Either order: "C.M." of Cheryl McAllister, however the name was handed in, and with any of several family names.
         if let Some((first, rest)) = words.split_first() {
@@ -51,6 +62,18 @@ impl KnownBuilder {
             self.phrase(name, Kind::Name);
         }
         self
+    }
+
+    /// A name of a script without blanks: its parts of two signs or more, and all of it, stand inside of longer runs of letters.
+    fn without_blanks(&mut self, name: &str) {
+        let parts: Vec<&str> =
+            name.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
+        let reversed: String = parts.iter().rev().copied().collect();
+        for part in parts.iter().copied().chain([parts.concat().as_str(), &reversed]) {
+            if part.chars().count() >= 2 && self.inside.len() < FACTS_MAX {
+                self.inside.insert(View::of(part).text.to_lowercase(), Kind::Name);
+            }
+        }
     }
 
     fn word(&mut self, word: &str, kind: Kind) {
@@ -83,16 +106,27 @@ impl KnownBuilder {
                 format!("{month:02}{day:02}{short:02}"),
                 format!("{day:02}{month:02}{short:02}"),
                 format!("{short:02}{month:02}{day:02}"),
+                format!("{month}{day}{year:04}"),
+                format!("{day}{month}{year:04}"),
             ] {
                 self.numbers.entry(digits.into_bytes()).or_insert(Kind::Date);
             }
             if let Some(name) = MONTHS.get(month as usize - 1) {
-                for text in [format!("{name} {day}"), format!("{day} {name}"), format!("{day} of {name}")] {
-                    self.phrase(&text, Kind::Date);
-                }
+                self.day_of_month(name, day);
+                self.day_of_month(name.get(..3).unwrap_or(name), day);
             }
         }
         self
+    }
+
+    /// A day as it is written beside the name of a month, in either order.
+    fn day_of_month(&mut self, name: &str, day: u32) {
+        let suffix = spelling::ordinal(day);
+        for day in [format!("{day}"), format!("{day:02}"), format!("{day}{suffix}")] {
+            for text in [format!("{name} {day}"), format!("{day} {name}"), format!("{day} of {name}")] {
+                self.phrase(&text, Kind::Date);
+            }
+        }
     }
 
     /// A number or code of this kind: it is found with any separators, and by its digits alone where it has five of them.
@@ -114,6 +148,11 @@ impl KnownBuilder {
             let american = [b"1", national.as_slice()].concat();
             self.numbers.extend([(national, kind), (local, kind), (american, kind)]);
         }
+        if matches!(kind, Kind::Phone | Kind::Fax)
+            && let Some(tail) = digits.len().checked_sub(PHONE_TAIL).and_then(|from| digits.get(from..))
+        {
+            self.phone_tails.insert(tail.to_vec(), kind);
+        }
         if digits.len() >= 5 {
             self.numbers.entry(digits).or_insert(kind);
         }
@@ -134,6 +173,10 @@ impl KnownBuilder {
 
     /// A postal code.
     pub fn zip(&mut self, code: &str) -> &mut Self {
+        // The first part of a code of nine digits tells enough.
+        if let Some((first, _)) = code.split_once('-') {
+            self.number(Kind::Zip, first);
+        }
         self.number(Kind::Zip, code)
     }
 
@@ -166,7 +209,7 @@ impl KnownBuilder {
         let letters = plain.chars().filter(|c| c.is_alphanumeric()).count();
         let general =
             !plain.contains(' ') && is_general(&plain) && !plain.bytes().any(|byte| byte.is_ascii_digit());
-        if letters >= 4
+        if (letters >= 4 || letters >= 2 && is_unspaced(text))
             && plain.len() <= 256
             && self.phrases.len() < FACTS_MAX
             && !(general && kind != Kind::Location)
@@ -179,16 +222,23 @@ impl KnownBuilder {
     /// Compiles the facts.
     pub fn build(&self) -> Known {
         let mut known = Known {
-            words: self.words.iter().map(|(word, kind)| (hash_of(word), KnownWord { kind: *kind })).collect(),
+            words: self
+                .words
+                .iter()
+                .map(|(word, kind)| {
+                    (hash_of(word), KnownWord { kind: *kind, is_marked: self.marked.contains(word) })
+                })
+                .collect(),
             edits: HashMap::new(),
             spellings: Vec::new(),
             edit_lengths: (usize::MAX, 0),
             numbers: self.numbers.clone().into_iter().collect(),
             numbers_longest: self.numbers.keys().map(Vec::len).max().unwrap_or(0),
             dates: self.dates.iter().copied().collect::<HashSet<_>>(),
+            number_heads: self.numbers.keys().filter_map(|number| head(number)).collect(),
+            phone_tails: self.phone_tails.clone().into_iter().collect(),
             initials: self.initials.iter().copied().collect(),
-            phrases: None,
-            phrase_kinds: self.phrases.values().copied().collect(),
+            phrases: Phrases::new(&self.phrases, &self.inside),
         };
         for (word, kind) in self.words.iter().filter(|(word, _)| word.chars().count() >= EDIT_LETTERS) {
             let index = u32::try_from(known.spellings.len()).unwrap_or(u32::MAX);
@@ -200,14 +250,13 @@ impl KnownBuilder {
                 known.edits.entry(hash).or_default().push(index);
             }
         }
-        // Too many phrases for an automaton cannot be: they are bounded above. Should building fail all the same, the words and
-        // numbers are still found.
-        known.phrases = AhoCorasickBuilder::new()
-            .match_kind(MatchKind::LeftmostLongest)
-            .ascii_case_insensitive(true)
-            .build(self.phrases.keys())
-            .ok()
-            .filter(|_| !self.phrases.is_empty());
         known
     }
+}
+
+/// The hash of the letters that a number begins with.
+fn head(number: &[u8]) -> Option<u64> {
+    let letters = number.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let head = number.get(..letters).filter(|head| !head.is_empty())?;
+    std::str::from_utf8(head).ok().map(hash_of)
 }

@@ -68,6 +68,10 @@ fn numbered(page: &Page<'_>, index: usize) -> Option<usize> {
         return None;
     }
     let start = index + 1 + usize::from(next.is(b','));
+    // "In April of 2005, Dr. Marsh asked Dr. Lee": the comma parts a year from a person.
+    if next.is(b',') && page.cue(start).has(Cue::TITLE) {
+        return None;
+    }
     if page.cue(start).has(Cue::STREET_HEAD)
         && let Some(last) = headed_name(page, start)
     {

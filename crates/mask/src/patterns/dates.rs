@@ -330,7 +330,7 @@ fn weekday_before(page: &Page<'_>, index: usize) -> Option<usize> {
 }
 
 /// The end of a year that follows a token: `2023`, `, 2023`, `'23`, `-23`, `de 2023`.
-fn year_after(page: &Page<'_>, index: usize) -> Option<usize> {
+pub(crate) fn year_after(page: &Page<'_>, index: usize) -> Option<usize> {
     let tokens = page.tokens;
     let mut at = index + 1;
     let mut quoted = false;
@@ -350,9 +350,13 @@ fn year_after(page: &Page<'_>, index: usize) -> Option<usize> {
             Made::Number => {
                 let value: u32 = tokens.str(token).parse().unwrap_or(0);
                 let full = token.len() == 4 && is_year(value);
-                // "9:30" and "10.5" are not years.
-                let more =
-                    matches!(tokens.at(at + 1).first, b':' | b'/') && tokens.at(at + 1).gap == Gap::None;
+                // "9:30" and "10.5" are not years; a colon that ends a heading may stand behind one.
+                let sign = tokens.at(at + 1);
+                let more = sign.gap == Gap::None
+                    && (sign.is(b'/')
+                        || sign.is(b':')
+                            && tokens.at(at + 2).has_digit()
+                            && tokens.at(at + 2).gap == Gap::None);
                 return (full && !more || token.len() == 2 && (quoted || dashed))
                     .then_some(token.end as usize);
             }

@@ -62,6 +62,25 @@ pub enum CsvError {
     },
 }
 
+/// Hands each row of a table to `row`, the header too, as the texts of its fields.
+///
+/// # Errors
+/// [`CsvError`], and whatever `row` returns.
+pub fn each_row<E: From<CsvError>>(
+    table: &[u8],
+    delimiter: u8,
+    mut row: impl FnMut(Vec<String>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut reader = Reader::new(delimiter);
+    let mut hand = |found: Row| row(found.fields.into_iter().map(|field| field.text).collect());
+    for byte in table {
+        if let Some(found) = reader.take(*byte)? {
+            hand(found)?;
+        }
+    }
+    reader.finish()?.map_or(Ok(()), hand)
+}
+
 /// Masks a table as it comes. The first row is the header.
 pub struct CsvMasker<'a> {
     config: &'a CsvConfig,

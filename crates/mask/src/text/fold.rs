@@ -173,6 +173,14 @@ fn plain(c: char) -> Option<&'static str> {
     })
 }
 
+/// A word of Greek or Cyrillic letters in the Latin ones it cannot be told from, if there are such for all of them as it is
+/// written: what a text that is mostly Latin makes of it.
+pub(crate) fn latin_look(word: &str) -> Option<String> {
+    let foreign = word.chars().any(is_greek_or_cyrillic);
+    let letter = |c: char| if is_greek_or_cyrillic(c) { latin_look_alike(c) } else { Some(c) };
+    word.chars().map(letter).collect::<Option<String>>().filter(|_| foreign)
+}
+
 fn is_greek_or_cyrillic(c: char) -> bool {
     matches!(c, '\u{370}'..='\u{3ff}' | '\u{400}'..='\u{52f}')
 }

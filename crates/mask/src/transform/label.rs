@@ -8,6 +8,9 @@ use crate::{Keys, Kind};
 /// How many letters a tag has.
 const TAG_LENGTH: usize = 8;
 
+/// How long a label or tag is at most, brackets included.
+const LABEL_BYTES_MAX: usize = 24;
+
 /// The word for a kind in labels and reports.
 #[must_use]
 pub const fn kind_name(kind: Kind) -> &'static str {
@@ -80,10 +83,9 @@ pub fn tag(keys: &dyn Keys, kind: Kind, text: &str) -> String {
 pub(crate) fn labels_in(keys: &dyn Keys, text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (start, _) in text.match_indices('[') {
-        let Some(inside) =
-            text.get(start + 1..).and_then(|rest| rest.split_once(']')).map(|(inside, _)| inside)
-        else {
-            break;
+        let length = text.bytes().skip(start + 1).take(LABEL_BYTES_MAX).position(|byte| byte == b']');
+        let Some(inside) = length.and_then(|length| text.get(start + 1..start + 1 + length)) else {
+            continue;
         };
         let (name, letters) = match inside.split_once('-') {
             Some((name, letters)) => (name, Some(letters)),

@@ -128,9 +128,10 @@ impl<'k> TextMasker<'k> {
         let mut replaced = Vec::with_capacity(entities.len());
         let mut done = 0;
         for (old, kind) in merged(text, entities) {
-            let is_label = |label: &Range<usize>| label.start <= old.start && old.end <= label.end;
+            let near = labels.partition_point(|label| label.end < old.end);
+            let in_label = labels.get(near).is_some_and(|label| label.start <= old.start);
             let found = text.get(old.clone()).unwrap_or("");
-            if labels.iter().any(is_label) || !found.chars().any(char::is_alphanumeric) {
+            if in_label || !found.chars().any(char::is_alphanumeric) {
                 continue;
             }
             let Some((new, method)) = self.replacement(kind, found) else { continue };
@@ -143,6 +144,24 @@ impl<'k> TextMasker<'k> {
         }
         out.push_str(text.get(done..).unwrap_or(""));
         MaskedText { text: out, replaced }
+    }
+
+    /// Whether something else would stand in place of `found`.
+    pub(crate) fn changes(&self, kind: Kind, found: &str) -> bool {
+        found.chars().any(char::is_alphanumeric)
+            && self.replacement(kind, found).is_some_and(|(new, _)| new != found)
+    }
+
+    /// Where tags of ours stand in a text, and the label that each is but for its letters.
+    pub(crate) fn tags_in(&self, text: &str) -> Vec<(Range<usize>, String)> {
+        let labels = if text.contains('[') { labels_in(self.keys, text) } else { Vec::new() };
+        labels
+            .into_iter()
+            .filter_map(|range| {
+                let (name, _) = text.get(range.clone())?.split_once('-')?;
+                Some((range, format!("{name}]")))
+            })
+            .collect()
     }
 
     /// What stands in place of `found`; `None` if it stays.

@@ -8,6 +8,7 @@ mod lists;
 mod numbers;
 
 use super::written::in_case_of;
+use crate::text::fold::View;
 use crate::{Keys, Kind};
 use lists::{Pool, Script, gender_of, pool_for, script_of};
 
@@ -238,8 +239,9 @@ fn name(keys: &dyn Keys, word: &str) -> Option<String> {
 }
 
 fn initial(keys: &dyn Keys, letter: &str) -> String {
-    let number = number(keys, "initial", &letter.to_lowercase());
-    let own = letter.to_lowercase().bytes().next().unwrap_or(b'a').wrapping_sub(b'a');
+    let letter = plain(letter);
+    let number = number(keys, "initial", &letter);
+    let own = letter.bytes().next().unwrap_or(b'a').wrapping_sub(b'a');
     // One of the 25 other letters.
     let step = u8::try_from(number % 25).unwrap_or(0) + 1;
     char::from(b'a' + (own.min(25) + step) % 26).to_string()
@@ -252,24 +254,32 @@ fn syllables(keys: &dyn Keys, word: &str, script: Script) -> Option<String> {
         .enumerate()
         .map(|(at, letter)| {
             let pool = if at == 0 { &first } else { &rest };
-            from_pool(keys, "syllable", &format!("{at}{letter}"), pool)
+            let own = letter.to_string();
+            let others: Vec<&'static str> = pool.iter().copied().filter(|other| *other != own).collect();
+            from_pool(keys, "syllable", &format!("{at}{letter}"), &others)
         })
         .collect()
 }
 
 /// One of the pool, of about the same length, in the same letter case, but not the word itself.
 fn from_pool(keys: &dyn Keys, domain: &str, word: &str, pool: &[&'static str]) -> Option<String> {
-    let lower = word.to_lowercase();
-    let length = word.chars().count();
+    // As the finders see it, so that `YILDIRIM` is `Yıldırım` and `Nunez` is `Núñez`.
+    let lower = plain(word);
+    let length = lower.chars().count();
     let fits = |slack: usize| -> Vec<&'static str> {
         pool.iter()
             .copied()
-            .filter(|other| other.chars().count().abs_diff(length) <= slack && other.to_lowercase() != lower)
+            .filter(|other| other.chars().count().abs_diff(length) <= slack && plain(other) != lower)
             .collect()
     };
     let candidates = (1..=40).map(fits).find(|found| found.len() >= 12.min(pool.len().saturating_sub(1)))?;
     let at = number(keys, domain, &lower) % (candidates.len() as u64).max(1);
     candidates.get(usize::try_from(at).ok()?).map(|found| in_case_of(word, &found.to_lowercase()))
+}
+
+/// A word in small letters without marks.
+fn plain(word: &str) -> String {
+    View::of(word).text.to_lowercase()
 }
 
 /// The first eight bytes of the MAC of a value.

@@ -59,7 +59,8 @@ fn notes_lose_their_identifiers_with_and_without_a_record() {
 #[test]
 fn everyday_texts_of_many_countries_lose_their_identifiers() {
     let Some(documents) = set("presidio_synth.dev.jsonl") else { return };
-    reaches("everyday texts, full", &measure(&documents, Tier::Full), 0.92, 0.89);
+    let report = measure(&documents, Tier::Full);
+    reaches("everyday texts, full", &report, 0.92, 0.89);
 }
 
 #[test]
@@ -69,5 +70,5 @@ fn notes_without_patients_are_left_nearly_whole() {
     let unseen: Vec<Document> = documents.into_iter().skip(1).step_by(2).collect();
     let report = measure(&unseen, Tier::Full);
     eprintln!("sections without patients, full\n{report}");
-    assert!(report.negatives_covered.ratio() <= 0.0125, "{report}");
+    assert!(report.negatives_covered.ratio() <= 0.01, "{report}");
 }

@@ -5,7 +5,7 @@ use mask::transform::Day;
 use mask::{Desk, Engine, Keys, Profile, Style, Tier, Wishes};
 
 /// Keys that need no cryptography: for these checks only their being a function matters.
-struct Plain;
+pub struct Plain;
 
 impl Keys for Plain {
     fn mac(&self, label: &str, data: &[u8]) -> [u8; 32] {
@@ -60,6 +60,7 @@ pub fn check_text(input: &[u8]) {
             kept += replaced.old.len();
         }
         assert!(kept <= text.len());
+        assert_eq!(desk.text(&once.text, &Plain, &wishes).text, once.text, "masking twice is masking once");
     }
 }
 

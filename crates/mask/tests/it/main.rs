@@ -17,6 +17,7 @@ mod fhir_rules;
 mod hl7v2;
 mod images;
 mod invariants;
+mod properties;
 mod replay;
 mod risk;
 mod support;

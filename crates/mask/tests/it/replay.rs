@@ -5,6 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use crate::invariants::{check_record, check_text};
+use crate::support::cases;
 
 fn replay(target: &str, check: impl Fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
@@ -27,7 +28,7 @@ fn the_saved_inputs_of_mask_record_hold() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn any_text_can_be_searched(text in "(?:[A-Z][a-z]{1,8}|[0-9]{1,6}|[ .,:;/()\\[\\]'\"@#-]|Dr|MRN|St|box|apt|\\PC){0,40}") {

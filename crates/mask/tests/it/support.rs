@@ -8,6 +8,7 @@ use aws_lc_rs::hmac;
 use mask::records::{Finder, Scope, Tools};
 use mask::transform::{Day, Plan};
 use mask::{Entity, Keys, Kind, Reason};
+use proptest::prelude::ProptestConfig;
 
 /// Keys made of one byte.
 pub(crate) struct TestKeys(pub(crate) u8);
@@ -61,6 +62,12 @@ impl Finder for Words {
 
 /// A finder that knows dates only.
 pub(crate) const DATES: Words = Words(&[]);
+
+/// So many cases, or as many as `PROPTEST_CASES` says.
+pub(crate) fn cases(count: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok());
+    ProptestConfig::with_cases(asked.unwrap_or(count))
+}
 
 /// The tools of most tests.
 pub(crate) fn tools<'a>(keys: &'a TestKeys, finder: &'a dyn Finder, plan: &'a Plan) -> Tools<'a> {

@@ -3,6 +3,8 @@
 use mask::{AllowList, Ask, Engine, Entity, Kind, Known, Profile, Recogniser, RecogniserError, Tier};
 use proptest::prelude::*;
 
+use crate::support::cases;
+
 fn find(text: &str) -> Vec<Entity> {
     Engine::new().find(text, &Ask::default())
 }
@@ -288,7 +290,7 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn any_text_gives_ascending_entities_on_character_boundaries(text in any_text()) {

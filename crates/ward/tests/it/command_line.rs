@@ -29,6 +29,7 @@ const COMMANDS: &[&str] = &[
     "fhirpath",
     "mask",
     "mask evaluate",
+    "mask risk",
     "scan",
     "token",
     "token create",

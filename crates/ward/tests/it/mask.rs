@@ -276,3 +276,48 @@ fn a_picture_comes_back_with_its_text_filled() {
     assert_eq!(again.status, 200);
     server.stop();
 }
+
+#[test]
+fn the_command_tells_the_risks_of_a_table_and_no_value_of_it() {
+    let folder = Folder::empty();
+    let rows = "zip3,sex,diagnosis,note\n021,F,flu,Quill\n021,F,asthma,\n021,F,\"cold, mild\",\n021,M,flu,\n021,M,flu,\n100,M,gout,\n";
+    let table = folder.file("table.csv", rows.as_bytes());
+    let table = table.to_string_lossy();
+    let asked =
+        ["mask", "risk", &table, "--quasi", "zip3,sex", "--sensitive", "diagnosis", "--population", "600"];
+    let said = folder.ward(&[&asked[..], &["--format", "json"]].concat()).good();
+    let report = json(said.trim().as_bytes());
+    let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_i64);
+    assert_eq!(
+        (number(&report, "rows"), number(&report, "k"), number(&report, "uniqueRows")),
+        (Some(6), Some(1), Some(1))
+    );
+    let diversity = &report.get("diversity").unwrap().elements()[0];
+    assert_eq!((number(diversity, "distinct"), number(diversity, "uniformRows")), (Some(1), Some(3)));
+    assert_eq!(report.get("withinLimits"), Some(&Value::from(false)));
+    assert!(report.get("assumptions").unwrap().elements().len() >= 5);
+    let shown = folder.ward(&asked).good();
+    assert!(
+        shown.contains("prosecutor") && shown.contains("assumed: the table was drawn evenly from 600 people"),
+        "{shown}"
+    );
+    for tell in ["Quill", "flu", "asthma", "gout", "021"] {
+        assert!(!said.contains(tell) && !shown.contains(tell), "{tell}");
+    }
+    let lines = "{\"zip3\":\"021\",\"sex\":\"F\"}\n{\"zip3\":\"021\",\"sex\":\"F\"}\n";
+    let lines = folder.file("table.ndjson", lines.as_bytes());
+    let said = folder
+        .ward(&["mask", "risk", &lines.to_string_lossy(), "--quasi", "zip3,sex", "--format", "json"])
+        .good();
+    assert_eq!(number(&json(said.trim().as_bytes()), "k"), Some(2));
+    folder.ward(&["mask", "risk", &table, "--quasi", "zip5"]).refused(1, "`zip5`");
+    assert_eq!(
+        folder.ward(&["mask", "risk", &table]).code,
+        2,
+        "without quasi-identifiers there is no risk to tell"
+    );
+    let broken = folder.file("broken.csv", b"zip3,sex\n021\nQuill,F\n");
+    let said = folder.ward(&["mask", "risk", &broken.to_string_lossy(), "--quasi", "zip3"]);
+    said.refused(1, "row 2");
+    assert!(!said.err.contains("Quill") && said.err.contains("hint: "), "{}", said.err);
+}

@@ -72,7 +72,7 @@ static GENDERS: LazyLock<HashMap<String, Gender>> = LazyLock::new(|| {
 
 /// Whether the word is a woman's or a man's given name; `None` if our lists do not have it.
 pub(super) fn gender_of(word: &str) -> Option<Gender> {
-    GENDERS.get(&word.to_lowercase()).copied()
+    GENDERS.get(&word.to_lowercase()).or_else(|| GENDERS.get(&super::plain(word))).copied()
 }
 
 /// The names of a script that are looked for.
