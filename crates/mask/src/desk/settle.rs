@@ -129,7 +129,6 @@ impl Patched {
                 .partition_point(|(_, new)| new.end < range.end || new.end == range.end && !new.is_empty()),
             |old, new| (new.start < range.end).then_some(old.end),
         );
-        // The end of a patch that ends there was stepped over, to its own end.
         start..end.max(start)
     }
 
