@@ -7,11 +7,17 @@
 use std::ops::Range;
 
 use crate::Entity;
-use crate::transform::{MaskedText, Method, Tally, TextMasker, label};
+use crate::transform::{MaskedText, Method, Replaced, Tally, TextMasker, label};
 
-/// Searches of one text at most. Each but the last hides letters that the one before left, and two or three are usual; only a
+/// Searches of one piece at most. Each but the last hides letters that the one before left, and two or three are usual; only a
 /// text that was made to need more gets as far as this, and comes back as far as it was masked.
 const SEARCHES_MAX: usize = 32;
+
+/// Bytes of a text that are searched again together.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// Bytes behind the end of a piece in which a better end is looked for.
+const BORDER_BYTES: usize = 4 * 1024;
 
 /// What masking a text came to.
 pub(super) struct Settled {
@@ -21,34 +27,97 @@ pub(super) struct Settled {
     pub(super) tally: Tally,
 }
 
+impl Settled {
+    /// Adds what the next piece, which begins at `start` of the whole, came to.
+    fn push(&mut self, start: usize, piece: Self) {
+        let new_start = self.masked.text.len();
+        let moved = |range: Range<usize>, by: usize| range.start + by..range.end + by;
+        self.entities.extend(
+            piece.entities.into_iter().map(|entity| Entity { range: moved(entity.range, start), ..entity }),
+        );
+        self.masked.text.push_str(&piece.masked.text);
+        self.masked.replaced.extend(piece.masked.replaced.into_iter().map(|replaced| Replaced {
+            old: moved(replaced.old, start),
+            new: moved(replaced.new, new_start),
+            ..replaced
+        }));
+        self.tally.join(&piece.tally);
+    }
+}
+
 /// Masks a text by what `find` finds in it, and by what it finds in the text that this makes, until that is nothing.
+///
+/// A long text is searched whole once; after that each piece of it is searched by itself, so that one place that takes
+/// longer does not make all others be searched again. What only a later search finds is then looked for in its piece alone.
 pub(super) fn settle(find: &dyn Fn(&str) -> Vec<Entity>, masker: &TextMasker<'_>, text: &str) -> Settled {
-    let mut entities = Vec::new();
-    let mut tally = Tally::default();
-    let mut masked = MaskedText { text: text.to_owned(), replaced: Vec::new() };
-    for _ in 0..SEARCHES_MAX {
-        let seen = neutral(masker, &masked);
-        let first = Patched::of(&masked);
-        let more: Vec<Entity> = find(&seen.text)
-            .into_iter()
-            .filter(|entity| {
-                let found = seen.text.get(entity.range.clone()).unwrap_or_default();
-                // The first search reports all that it finds, also what stays as it is.
-                entities.is_empty() || masker.changes(entity.kind, found)
-            })
-            .map(|entity| Entity { range: first.back(&seen.back(&entity.range)), ..entity })
-            .collect();
+    let bare = MaskedText { text: text.to_owned(), replaced: Vec::new() };
+    let seen = neutral(masker, &bare);
+    let first =
+        find(&seen.text).into_iter().map(|entity| Entity { range: seen.back(&entity.range), ..entity });
+    let mut rest = first.collect::<Vec<_>>().into_iter().peekable();
+    let mut whole = Settled {
+        entities: Vec::new(),
+        masked: MaskedText { text: String::with_capacity(text.len()), replaced: Vec::new() },
+        tally: Tally::default(),
+    };
+    let mut start = 0;
+    while start < text.len() {
+        let mut end = border(text, start + PIECE_BYTES);
+        let mut own = Vec::new();
+        while let Some(entity) = rest.next_if(|entity| entity.range.start < end) {
+            end = end.max(entity.range.end);
+            own.push(Entity { range: entity.range.start - start..entity.range.end - start, ..entity });
+        }
+        let piece = text.get(start..end).unwrap_or_default();
+        whole.push(start, settle_piece(find, masker, piece, own));
+        start = end;
+    }
+    whole
+}
+
+/// The end of a piece: a little after an offset, where a line is empty, else where one ends, else at a blank.
+fn border(text: &str, at: usize) -> usize {
+    let Some(bytes) = text.as_bytes().get(at..) else { return text.len() };
+    let near = bytes.get(..BORDER_BYTES).unwrap_or(bytes);
+    let empty = near.windows(2).position(|pair| pair == b"\n\n").map(|place| place + 1);
+    let found = empty
+        .or_else(|| near.iter().position(|byte| *byte == b'\n'))
+        .or_else(|| near.iter().position(|byte| *byte == b' '));
+    if let Some(place) = found {
+        return at + place + 1;
+    }
+    (at..text.len()).find(|place| text.is_char_boundary(*place)).unwrap_or(text.len())
+}
+
+/// Masks a piece by these entities, and by what is found in the text that this makes, until that is nothing.
+fn settle_piece(
+    find: &dyn Fn(&str) -> Vec<Entity>,
+    masker: &TextMasker<'_>,
+    text: &str,
+    mut entities: Vec<Entity>,
+) -> Settled {
+    let mut searches = 1;
+    loop {
+        let mut tally = Tally::default();
+        let masked = masker.mask(text, &entities, &mut tally);
+        let is_done = masked.replaced.is_empty() || searches == SEARCHES_MAX;
+        let more = if is_done { Vec::new() } else { found_in(find, masker, &masked) };
         if more.is_empty() {
-            break;
+            return Settled { entities, masked, tally };
         }
         entities = join(entities, more);
-        tally = Tally::default();
-        masked = masker.mask(text, &entities, &mut tally);
-        if masked.replaced.is_empty() {
-            break;
-        }
+        searches += 1;
     }
-    Settled { entities, masked, tally }
+}
+
+/// What a search of a masked text finds to mask, in bytes of the text before.
+fn found_in(find: &dyn Fn(&str) -> Vec<Entity>, masker: &TextMasker<'_>, masked: &MaskedText) -> Vec<Entity> {
+    let (seen, first) = (neutral(masker, masked), Patched::of(masked));
+    find(&seen.text)
+        .into_iter()
+        .filter(|entity| masker.changes(entity.kind, seen.text.get(entity.range.clone()).unwrap_or_default()))
+        .map(|entity| Entity { range: first.back(&seen.back(&entity.range)), ..entity })
+        .collect()
 }
 
 /// The masked text as the next search sees it: with labels in place of tags, surrogates and shifted dates.
@@ -153,6 +222,19 @@ impl Patched {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_end_between_lines_and_hold_all() {
+        let text = "Seen on 03/14/2024.\n\n".repeat(4000) + "é🙂".repeat(9000).as_str();
+        let (mut start, mut pieces) = (0, 0);
+        while start < text.len() {
+            let end = border(&text, start + PIECE_BYTES);
+            assert!(end > start && text.is_char_boundary(end));
+            assert!(end == text.len() || end > 88_000 || text[..end].ends_with("\n\n"), "{end}");
+            (start, pieces) = (end, pieces + 1);
+        }
+        assert!(pieces > 5);
+    }
 
     #[test]
     fn stretches_lead_back_over_what_was_replaced_and_taken_out() {
