@@ -237,7 +237,14 @@ impl Desk {
     /// Masks a text.
     #[must_use]
     pub fn text(&self, text: &str, keys: &dyn Keys, wishes: &Wishes<'_>) -> MaskedNote {
-        let entities = self.entities(text, wishes);
+        self.text_from(text, keys, wishes, 0.0)
+    }
+
+    /// As [`Self::text`]; what was found with a lower score, 0 to 1, stays.
+    #[must_use]
+    pub fn text_from(&self, text: &str, keys: &dyn Keys, wishes: &Wishes<'_>, score_min: f32) -> MaskedNote {
+        let mut entities = self.entities(text, wishes);
+        entities.retain(|entity| entity.score >= score_min);
         let options = ShiftOptions { days_max: SHIFT_DAYS_MAX, ..ShiftOptions::new(wishes.today) };
         let shift = wishes.patient.map(|patient| DateShift::derive(keys, patient, &options));
         let plan = wishes.style.plan();

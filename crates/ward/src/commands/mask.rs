@@ -1,8 +1,9 @@
 //! `ward mask FILE…`: texts, records and images without who they are about; `ward mask evaluate`: how much of it is found.
 
 mod evaluate;
-pub(super) mod kind;
+mod kind;
 mod one;
+mod reveal;
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ pub(crate) struct Arguments {
 enum Verb {
     /// Score what is found against sets of documents whose identifiers were marked by hand
     Evaluate(evaluate::Arguments),
+    /// Lead back ids, values and dates that were masked so that they can be
+    Reveal(reveal::Arguments),
 }
 
 /// How a masked text is printed.
@@ -106,8 +109,10 @@ fn named<const N: usize>(names: [&str; N]) -> String {
 
 /// Runs it.
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
-    if let Some(Verb::Evaluate(sets)) = &arguments.verb {
-        return evaluate::run(sets);
+    match &arguments.verb {
+        Some(Verb::Evaluate(sets)) => return evaluate::run(sets),
+        Some(Verb::Reveal(wanted)) => return reveal::run(common, wanted),
+        None => {}
     }
     if arguments.files.len() > 1 && arguments.out.is_none() {
         return Err(Failure::usage("several files need a folder to go to").hint("name it with `--out DIR`"));

@@ -29,6 +29,7 @@ const COMMANDS: &[&str] = &[
     "fhirpath",
     "mask",
     "mask evaluate",
+    "mask reveal",
     "scan",
     "token",
     "token create",
