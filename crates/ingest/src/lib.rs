@@ -13,6 +13,7 @@ mod events;
 pub mod files;
 pub mod folder;
 pub mod mllp;
+pub mod objects;
 mod outcome;
 mod pipeline;
 mod quarantine;

@@ -242,11 +242,22 @@ impl Desk {
     /// it is, unless there are surrogates or shifted dates in it: nothing tells those from real ones.
     #[must_use]
     pub fn text(&self, text: &str, keys: &dyn Keys, wishes: &Wishes<'_>) -> MaskedNote {
+        self.text_from(text, keys, wishes, 0.0)
+    }
+
+    /// As [`Self::text`]; what was found with a lower score, 0 to 1, stays.
+    #[must_use]
+    pub fn text_from(&self, text: &str, keys: &dyn Keys, wishes: &Wishes<'_>, score_min: f32) -> MaskedNote {
         let options = ShiftOptions { days_max: SHIFT_DAYS_MAX, ..ShiftOptions::new(wishes.today) };
         let shift = wishes.patient.map(|patient| DateShift::derive(keys, patient, &options));
         let plan = wishes.style.plan();
         let masker = TextMasker::new(keys, &plan, shift);
-        let settled = settle::settle(&|text| self.entities(text, wishes), &masker, text);
+        let find = |text: &str| {
+            let mut entities = self.entities(text, wishes);
+            entities.retain(|entity| entity.score >= score_min);
+            entities
+        };
+        let settled = settle::settle(&find, &masker, text);
         let mut tally = settled.tally;
         tally.texts += 1;
         let MaskedText { text, replaced } = settled.masked;

@@ -18,6 +18,7 @@ mod names;
 mod patterns;
 pub mod records;
 pub mod risk;
+pub mod scan;
 pub mod tagger;
 mod text;
 pub mod transform;

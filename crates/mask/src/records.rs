@@ -4,7 +4,7 @@
 //! gives the masked record and a [`Tally`](crate::transform::Tally). What cannot be read is an error or is taken out, never passed on. A record
 //! that carries our seal (see `docs/internals/masking.md`) comes back as it is, so masking twice is masking once.
 
-mod attachment;
+pub(crate) mod attachment;
 pub mod ccda;
 pub mod csv;
 pub mod dicom;

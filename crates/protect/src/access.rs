@@ -12,7 +12,7 @@ use storage::keys::TenantId;
 
 mod scope;
 
-pub use scope::{Context, Permissions, Scope, ScopeError, Scopes};
+pub use scope::{Context, Permissions, Right, Scope, ScopeError, Scopes};
 
 /// What kind of party acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -206,6 +206,25 @@ interactions! {
     System "system" 21 Permissions::NONE,
     /// Something was masked. What is masked is the caller's own: it shows no resource.
     Mask "mask" 22 Permissions::NONE,
+    /// What was masked was led back. A right of its own: see [`Interaction::right`].
+    Reveal "reveal" 23 Permissions::NONE,
+    /// It was looked for leaks, or at what was found. Findings are about everything, so they are the administrator's.
+    Scan "scan" 24 Permissions::ALL,
+    /// An object of the archive, as it came in. It may hold anything, so it needs the right to read all types.
+    Archive "archive" 25 Permissions::READ,
+    /// A masked object of the archive: who may read all types may read it, and who has the right for it alone.
+    ArchiveMasked "archive-masked" 26 Permissions::READ,
+}
+
+impl Interaction {
+    /// The right of Ward's own that an interaction goes by; a scope names it, and no other scope implies it.
+    pub fn right(self) -> Option<Right> {
+        match self {
+            Self::Reveal => Some(Right::Reveal),
+            Self::ArchiveMasked => Some(Right::MaskedObjects),
+            _ => None,
+        }
+    }
 }
 
 /// All that a decision looks at.
@@ -268,6 +287,11 @@ pub enum DenyReason {
     },
     /// Only `patient/` scopes would grant it, and no patient is in the launch context.
     LaunchPatient,
+    /// It needs a right that no other scope implies.
+    Right {
+        /// Which one.
+        right: Right,
+    },
 }
 
 impl fmt::Display for DenyReason {
@@ -278,6 +302,7 @@ impl fmt::Display for DenyReason {
                 let (code, on) = (interaction.code(), resource_type.as_deref().unwrap_or("all types"));
                 write!(f, "no scope grants `{code}` on {on}")
             }
+            Self::Right { right } => write!(f, "it needs the scope `{right}`, which no other scope implies"),
             Self::LaunchPatient => f.write_str("a `patient/` scope needs a patient in the launch context"),
         }
     }
@@ -303,6 +328,14 @@ fn tenant_wall(facts: &Facts<'_>) -> Option<DenyReason> {
 
 fn scopes(facts: &Facts<'_>) -> Decision {
     let needed = facts.interaction.permission();
+    if let Some(right) = facts.interaction.right() {
+        if facts.scopes.has(right) {
+            return Decision::Permit;
+        }
+        if needed == Permissions::NONE {
+            return Decision::Deny { reason: DenyReason::Right { right } };
+        }
+    }
     if needed == Permissions::NONE {
         return Decision::Permit;
     }

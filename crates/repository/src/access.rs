@@ -12,6 +12,7 @@ mod masking;
 mod meta;
 mod needs;
 mod notify;
+mod scanning;
 mod terminology;
 mod validate;
 mod write;

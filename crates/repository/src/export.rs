@@ -12,6 +12,8 @@ mod drive;
 mod run;
 mod spec;
 
+pub(crate) use drive::{Standing, Whose};
+
 use fhir::definitions::compartment_parameters;
 use fhir::json::Value;
 use protect::access::Interaction;

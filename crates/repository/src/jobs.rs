@@ -22,6 +22,7 @@ use parking_lot::{Condvar, Mutex};
 use protect::access::Interaction;
 use storage::shelf::{Shelf, ShelfError};
 
+use crate::access::Access;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events;
 use crate::gate::{self, Caller, Reach};
@@ -338,6 +339,41 @@ impl Jobs {
             let reader = shared.shelf.reader(FILES, &file_key(id, number))?.ok_or_else(none)?;
             let plain = zstd::stream::read::Decoder::new(reader).map_err(crate::view::engine)?;
             Ok((file, plain))
+        })
+    }
+}
+
+impl Jobs {
+    /// The files of finished exports, whoever began them, ascending by job and number: for a scan. Leaves no event: it tells names
+    /// of jobs alone.
+    pub fn exported(&self) -> Vec<(String, JobFile)> {
+        let state = self.shared.state.lock();
+        let done = state.jobs.iter().filter(|(_, entry)| {
+            entry.job.kind == "export" && entry.job.state == JobState::Done && !entry.job.hidden
+        });
+        let files =
+            done.flat_map(|(id, entry)| entry.job.files.iter().map(|file| (id.clone(), file.clone())));
+        files.filter(|(_, file)| file.role == FileRole::Output).collect()
+    }
+
+    /// A file of somebody's finished export, for a scan by a caller who may do everything; `None` if it is gone. Leaves an audit
+    /// event with the file's type and count.
+    ///
+    /// # Errors
+    /// `Denied`, `Corrupt`, `Unavailable`.
+    pub fn exported_file(
+        &self,
+        caller: &Caller,
+        id: &str,
+        file: &JobFile,
+    ) -> Result<Option<impl Read + Send + use<>>> {
+        let shared = &self.shared;
+        let access = Access::new(Arc::clone(&shared.inner), caller.clone());
+        access.deed(Interaction::Scan, "export", || {
+            let reader = shared.shelf.reader(FILES, &file_key(id, file.number))?;
+            let plain = reader.map(zstd::stream::read::Decoder::new).transpose();
+            let note = format!("{} {} looked at", file.count, file.resource_type);
+            Ok((plain.map_err(crate::view::engine)?, note))
         })
     }
 }

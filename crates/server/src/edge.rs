@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir::json::{self, Value};
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Limited};
+use ingest::objects::Objects;
 use metrics_exporter_prometheus::PrometheusHandle;
 use protect::access::Purpose;
 use protect::token::TokenStore;
@@ -24,6 +25,7 @@ use crate::mask::DeskVeil;
 use crate::operations::import::Outside;
 use crate::outbound::Outbound;
 use crate::reply::Refusal;
+use crate::scan::Scans;
 use crate::subscriptions::{SubscriptionLimits, Subscriptions};
 
 /// The parts that handlers use. One for the life of a server.
@@ -38,6 +40,8 @@ pub struct Edge {
     public_url: Option<String>,
     jobs: Option<Jobs>,
     desk: Arc<mask::Desk>,
+    objects: Option<Arc<Objects>>,
+    scans: Option<Scans>,
     /// Who stands behind the words that jobs show instead of a token.
     stand_ins: Mutex<HashMap<String, Caller>>,
     busy: Arc<Semaphore>,
@@ -64,6 +68,10 @@ pub struct Parts {
     pub jobs: Option<Jobs>,
     /// What masks texts, records and images.
     pub desk: Arc<mask::Desk>,
+    /// The objects of the archive; without them their paths do not exist.
+    pub objects: Option<Arc<Objects>>,
+    /// What looks for leaks by itself.
+    pub scans: Option<Scans>,
     /// Bounds of subscriptions.
     pub subscriptions: SubscriptionLimits,
     /// Bounds of requests.
@@ -95,6 +103,8 @@ impl Edge {
             outbound: parts.outbound,
             jobs: parts.jobs,
             desk: parts.desk,
+            objects: parts.objects,
+            scans: parts.scans,
             stand_ins: Mutex::default(),
             limits: parts.limits,
             public_url: parts.public_url.map(|url| url.trim_end_matches('/').to_owned()),
@@ -170,6 +180,19 @@ impl Edge {
         &self.desk
     }
 
+    /// The objects of the archive.
+    ///
+    /// # Errors
+    /// 404 on a server without.
+    pub(crate) fn objects(&self) -> Result<Arc<Objects>, Refusal> {
+        let objects = self.objects.clone();
+        objects.ok_or_else(|| Refusal::new(faults::UNKNOWN_PATH, "this server shows no archive"))
+    }
+
+    pub(crate) fn scans(&self) -> Option<&Scans> {
+        self.scans.as_ref()
+    }
+
     pub(crate) fn jobs(&self) -> Option<&Jobs> {
         self.jobs.as_ref()
     }
@@ -190,6 +213,24 @@ impl Edge {
         let outside = Outside::new(self.outbound.clone(), tokio::runtime::Handle::current());
         jobs.serve("import", Arc::new(Importer::new(Arc::new(outside))));
         jobs.start()
+    }
+
+    /// Begins to look for leaks; to be called within the runtime that alerts are sent from.
+    ///
+    /// # Errors
+    /// `Unavailable` if a thread cannot be had.
+    pub fn start_scans(&self) -> repository::Result<()> {
+        match &self.scans {
+            Some(scans) => scans.start(tokio::runtime::Handle::current()),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops looking for leaks; scans go on at the next start. Blocks until the one at work has come to a halt.
+    pub fn stop_scans(&self) {
+        if let Some(scans) = &self.scans {
+            scans.close();
+        }
     }
 
     /// Stops working on jobs; they go on at the next start. Blocks until those at work have come to a halt.

@@ -7,6 +7,7 @@ mod comprehend;
 mod image;
 mod models;
 mod records;
+mod reveal;
 mod text;
 mod view;
 mod wishes;
@@ -19,7 +20,8 @@ use axum::routing::post;
 use mask::transform::{Tally, kind_name};
 use repository::MaskKey;
 
-use self::wishes::Wanted;
+pub(crate) use self::comprehend::detected;
+pub(crate) use self::wishes::Wanted;
 use crate::edge::Edge;
 
 pub use models::image_reader;
@@ -65,12 +67,13 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
         .route("/mask/dicom", post(records::dicom))
         .route("/mask/image", post(image::masked))
         .route("/mask/comprehend", post(comprehend::detect_phi))
+        .route("/mask/reveal", post(reveal::reveal))
         // Bodies are read within the bounds of `Edge::body`.
         .layer(DefaultBodyLimit::disable())
 }
 
 /// What an audit event says of a masking.
-fn note(tally: &Tally, wanted: &Wanted) -> String {
+pub(crate) fn note(tally: &Tally, wanted: &Wanted) -> String {
     let kinds: Vec<String> =
         tally.kinds().map(|(kind, count)| format!("{}={count}", kind_name(kind))).collect();
     let kinds = if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(" ") };

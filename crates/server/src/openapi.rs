@@ -89,7 +89,7 @@ fn described(verb: &Verb, path: &str, operation: &str) -> Value {
     let summary =
         if operation.is_empty() { verb.summary.to_owned() } else { format!("{} ${operation}", verb.summary) };
     members.push(("summary", Value::from(summary)));
-    let mut parameters: Vec<Value> = ["type", "id", "version", "name", "file", "of"]
+    let mut parameters: Vec<Value> = ["type", "id", "version", "name", "file", "of", "bucket", "key"]
         .into_iter()
         .filter(|name| path.contains(&format!("{{{name}}}")))
         .map(|name| object([("$ref", Value::from(format!("#/components/parameters/{name}")))]))
@@ -105,7 +105,7 @@ fn described(verb: &Verb, path: &str, operation: &str) -> Value {
         ));
     }
     members.push(("responses", responses(verb)));
-    let is_open = !path.starts_with("/fhir") && !path.starts_with("/mask/") && path != "/channels/{name}";
+    let is_open = matches!(path, "/healthz" | "/readyz" | "/metrics" | "/openapi.json");
     if is_open || path == "/fhir/metadata" {
         members.push(("security", array(Vec::<Value>::new())));
     }
@@ -154,6 +154,12 @@ fn content(body: Body) -> Option<Value> {
             ("text/plain", object([("schema", object([("type", Value::from("string"))]))])),
         ]),
         Body::Comprehend => of(&["application/json", "application/x-amz-json-1.1"], reference("DetectPHI")),
+        Body::Named => of(
+            &["application/json"],
+            texts_of(&["text", "s3Bucket", "s3Key", "destinationBucket", "destinationKey"], &[]),
+        ),
+        Body::Values => of(&["application/json"], object([("type", Value::from("object"))])),
+        Body::Object => of(&["application/octet-stream"], binary()),
         Body::Picture => of(&["image/png", "image/jpeg", "image/tiff"], binary()),
         Body::Document => of(&["application/xml", "text/xml"], object([("type", Value::from("string"))])),
         Body::Table => of(&["text/csv"], object([("type", Value::from("string"))])),
@@ -208,8 +214,10 @@ fn components() -> Value {
         ("of", path("of", of_type)),
         ("id", path("id", text("^[A-Za-z0-9.-]{1,64}$"))),
         ("version", path("version", object([("type", Value::from("integer")), ("minimum", Value::from(1))]))),
-        ("name", path("name", text("^[a-z0-9-]{1,64}$"))),
+        ("name", path("name", text("^[A-Za-z0-9_-]{1,64}$"))),
         ("of", path("of", text("^([A-Z][A-Za-z]{1,63}|[*])$"))),
+        ("bucket", path("bucket", text("^(raw|masked)$"))),
+        ("key", path("key", text("^.{1,256}$"))),
         ("file", path("file", text("^[A-Za-z0-9.-]{1,64}$"))),
     ];
     let typed = |name: &str| {
@@ -257,10 +265,14 @@ fn binary() -> Value {
 
 /// An object of texts, one of them needed.
 fn texts(needed: &str, names: &[&str]) -> Value {
+    texts_of(names, &[needed])
+}
+
+fn texts_of(names: &[&str], needed: &[&str]) -> Value {
     let properties = names.iter().map(|name| (*name, object([("type", Value::from("string"))])));
     object([
         ("type", Value::from("object")),
-        ("required", array([needed])),
+        ("required", array(needed.iter().copied())),
         ("properties", object(properties)),
     ])
 }

@@ -16,7 +16,9 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::edge::Edge;
 use crate::reply::{FHIR_JSON, Refusal};
-use crate::{channel, drain, events, faults, health, jobs, mask, openapi, operations, rest, xml};
+use crate::{
+    channel, drain, events, faults, health, jobs, mask, objects, openapi, operations, rest, scan, xml,
+};
 
 /// Answers smaller than this are sent as they are: compressing them costs more than it saves.
 const COMPRESS_ABOVE_BYTES: u64 = 1024;
@@ -33,6 +35,8 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .merge(operations::routes())
         .merge(jobs::routes())
         .merge(mask::routes())
+        .merge(objects::routes())
+        .merge(scan::routes())
         .with_state(Arc::clone(&edge))
         .layer(middleware::from_fn_with_state(Arc::clone(&edge), jobs::defer))
         .layer(middleware::from_fn(measure))

@@ -147,11 +147,13 @@ pub struct ArchiveOptions {
     pub pack_bytes_max: u64,
     /// zstd's level, 1 to 19.
     pub compression_level: i32,
+    /// What the key of names is for: archives of different uses call the same content differently.
+    pub names: &'static str,
 }
 
 impl Default for ArchiveOptions {
     fn default() -> Self {
-        Self { pack_bytes_max: 64 * 1024 * 1024, compression_level: 3 }
+        Self { pack_bytes_max: 64 * 1024 * 1024, compression_level: 3, names: "archive names" }
     }
 }
 
@@ -245,7 +247,7 @@ impl Archive {
             disk,
             dir: dir.to_owned(),
             key: ring.general_key(tenant)?,
-            names: ring.mac_key(tenant, "archive names")?,
+            names: ring.mac_key(tenant, options.names)?,
             options,
             state: Mutex::new(state),
             turned: Condvar::new(),

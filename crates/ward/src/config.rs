@@ -9,6 +9,10 @@ use serde::Deserialize;
 use server::outbound::{Host, Outbound, OutboundOptions};
 use server::subscriptions::SubscriptionLimits;
 
+mod scan;
+
+pub(crate) use scan::{ScanTable, read_rules};
+
 use crate::Common;
 use crate::failure::{During, Failure, Result};
 use crate::home::Layout;
@@ -58,6 +62,7 @@ pub(crate) const TABLES: &[(&str, &[Key])] = &[
     ("[outbound]", OUTBOUND),
     ("[subscriptions]", SUBSCRIPTIONS),
     ("[mask]", MASK),
+    ("[[scan]]", scan::KEYS),
     ("[[channel]]", config::KEYS),
 ];
 
@@ -170,6 +175,8 @@ pub(crate) struct Config {
     pub(crate) subscriptions: SubscriptionsTable,
     /// Masking.
     pub(crate) mask: MaskTable,
+    /// What is looked for leaks, and how often.
+    pub(crate) scan: Vec<ScanTable>,
     /// Ways in.
     pub(crate) channel: Vec<ChannelConfig>,
 }
@@ -317,6 +324,7 @@ impl Config {
             format!("{place}{}{hint}", error.message())
         })?;
         ingest::config::check_all(&config.channel).map_err(|error| error.to_string())?;
+        scan::check_all(&config.scan)?;
         if config.https.hosts.is_empty() {
             return Err("`https.hosts` is empty: name at least one host for the certificate".to_owned());
         }
@@ -395,6 +403,7 @@ mod tests {
         for (table, keys) in TABLES {
             let needed = match *table {
                 "[[channel]]" => "name = \"a\"\nkind = \"https\"\n",
+                "[[scan]]" => "name = \"a\"\n",
                 _ => "",
             };
             let lines = |key: &Key| key.default.map(|value| format!("{} = {value}\n", key.name));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ingest::config::{ChannelConfig, ChannelKind};
+use ingest::objects::Objects;
 use ingest::{Ingest, IngestParts, Quarantine};
 use protect::audit::{AuditLog, AuditOptions};
 use protect::token::TokenStore;
@@ -57,6 +58,9 @@ impl Layout {
     }
     pub(crate) fn archive(&self) -> PathBuf {
         self.data.join("archive")
+    }
+    pub(crate) fn masked(&self) -> PathBuf {
+        self.data.join("masked")
     }
     pub(crate) fn quarantine(&self) -> PathBuf {
         self.data.join("quarantine")
@@ -203,6 +207,13 @@ impl Base {
             .map_err(|error| self.locked(&error, "the shelf"))
     }
 
+    /// An archive of the default tenant in a folder, which only one process may have open.
+    fn archive(&self, folder: &Path, options: ArchiveOptions) -> Result<Arc<Archive>> {
+        let disk = Arc::clone(&self.disk);
+        let archive = Archive::open(disk, folder, &self.ring, TenantId::DEFAULT, options);
+        archive.map(Arc::new).during("the archive could not be opened")
+    }
+
     fn locked(&self, error: &(dyn std::error::Error + 'static), what: &str) -> Failure {
         let failure = Failure::new(format!("{what} could not be opened: {}", chain(error)));
         match std::fs::read_to_string(self.layout.running()) {
@@ -218,6 +229,7 @@ pub(crate) struct Home {
     pub(crate) base: Base,
     pub(crate) store: Store,
     pub(crate) ingest: Arc<Ingest>,
+    pub(crate) objects: Arc<Objects>,
     pub(crate) audit: Arc<AuditLog>,
 }
 
@@ -244,14 +256,10 @@ impl Home {
         };
         let mut told = |now: repository::Progress| progress(now.records_done, now.records_total);
         let store = Store::open_with_progress(parts, &mut told).during("the store could not be opened")?;
-        let archive = Archive::open(
-            Arc::clone(&base.disk),
-            &base.layout.archive(),
-            &base.ring,
-            TenantId::DEFAULT,
-            ArchiveOptions::default(),
-        )
-        .during("the archive could not be opened")?;
+        let archive = base.archive(&base.layout.archive(), ArchiveOptions::default())?;
+        let masked = ArchiveOptions { names: "masked archive names", ..ArchiveOptions::default() };
+        let masked = base.archive(&base.layout.masked(), masked)?;
+        let objects = Arc::new(Objects::new(store.clone(), Arc::clone(&archive), masked));
         let list =
             FileLog::open(Arc::clone(&base.disk), &base.layout.quarantine(), FileLogOptions::default())
                 .during("the quarantine could not be opened")?;
@@ -266,7 +274,7 @@ impl Home {
         }
         let ingest = Ingest::new(IngestParts {
             store: store.clone(),
-            archive: Arc::new(archive),
+            archive,
             quarantine,
             ring: Arc::clone(&base.ring),
             clock: Arc::clone(&base.clock),
@@ -274,7 +282,7 @@ impl Home {
             channels,
         })
         .during("the channels could not be set up")?;
-        Ok(Self { base, store, ingest, audit })
+        Ok(Self { base, store, ingest, objects, audit })
     }
 
     /// Closes in order: no more writes, then the audit log's last checkpoint.

@@ -94,7 +94,7 @@ enum Command {
     Fhirpath(fhirpath::Arguments),
     /// Hide who it is: in texts, records and images
     Mask(mask::Arguments),
-    /// Find what of files and folders tells who somebody is
+    /// Find what tells who somebody is: in files and folders, in the store
     Scan(scan::Arguments),
     /// Make, list and revoke tokens
     #[command(subcommand)]
@@ -141,7 +141,7 @@ fn run(cli: Cli) -> Result {
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Fhirpath(arguments) => fhirpath::run(&arguments),
         Command::Mask(arguments) => mask::run(common, &arguments),
-        Command::Scan(arguments) => scan::run(&arguments),
+        Command::Scan(arguments) => scan::run(common, &arguments),
         Command::Token(verb) => token::run(common, &verb),
         Command::Audit(verb) => audit::run(common, &verb),
         Command::Index(verb) => index::run(common, &verb),

@@ -88,8 +88,8 @@ const INLINE: &[&str] = &[
     "samp", "small", "span", "strong", "sub", "sup", "tt", "u", "var",
 ];
 
-/// The texts between the block tags of a piece of XHTML.
-fn pieces(markup: &str, found: &mut dyn FnMut(&str)) {
+/// The texts between the block tags of a piece of XHTML or HTML, without tags and with entities read.
+pub fn pieces(markup: &str, found: &mut dyn FnMut(&str)) {
     let mut piece = String::new();
     let mut rest = markup;
     loop {

@@ -17,6 +17,7 @@ mod reader;
 mod recognise;
 mod regions;
 mod rows;
+mod size;
 mod tiff;
 mod tiles;
 
@@ -28,3 +29,4 @@ pub use masker::{Canvas, Extent, Filled, ImageAsk, ImagePolicy, Unread, Unreadab
 pub use raster::Raster;
 pub use reader::{Line, ReadLimits, Reader, Word};
 pub use regions::{ImageKind, RegionTemplate, regions};
+pub use size::size;

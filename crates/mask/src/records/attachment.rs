@@ -39,11 +39,35 @@ pub(super) struct Document {
 /// Masks a document in base 64. `None` if it is of no type that can be read, is too long, or is not what it says it is; it must
 /// then be taken out.
 pub(super) fn mask_base64(inspector: &mut Inspector<'_>, content_type: &str, data: &str) -> Option<Document> {
+    mask(inspector, content_type, &from_base64(data)?)
+}
+
+/// The text of a document.
+pub(crate) struct Text {
+    /// The text; of rich text its words alone.
+    pub(crate) text: String,
+    /// Whether it is HTML or XML.
+    pub(crate) is_markup: bool,
+}
+
+/// The text of a document in base 64, for whoever only looks. `None` as for [`mask_base64`].
+pub(crate) fn text_of_base64(content_type: &str, data: &str) -> Option<Text> {
+    let bytes = from_base64(data)?;
+    let (form, _) = form_of(content_type)?;
+    let text = decoded(content_type, &bytes)?;
+    match form {
+        Form::Text => Some(Text { text, is_markup: false }),
+        Form::Html | Form::Xml => Some(Text { text, is_markup: true }),
+        Form::Rtf => Some(Text { text: rtf::text_of(&text)?, is_markup: false }),
+    }
+}
+
+fn from_base64(data: &str) -> Option<Vec<u8>> {
     if data.len() / 4 * 3 > DOCUMENT_BYTES_MAX {
         return None;
     }
     let data: String = data.chars().filter(|letter| !letter.is_ascii_whitespace()).collect();
-    mask(inspector, content_type, &LENIENT.decode(data).ok()?)
+    LENIENT.decode(data).ok()
 }
 
 /// Bytes in base 64.

@@ -150,9 +150,38 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What somebody was granted: scopes, which add up.
+/// A right of Ward's own, beside those of SMART. An administrator grants it by name; `system/*.cruds` does not hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Right {
+    /// `ward/reveal`: lead back what was masked so that it can be.
+    Reveal,
+    /// `ward/masked-objects`: read masked objects of the archive, and nothing by it of what they were made from.
+    MaskedObjects,
+}
+
+impl Right {
+    const ALL: [Self; 2] = [Self::Reveal, Self::MaskedObjects];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Reveal => "ward/reveal",
+            Self::MaskedObjects => "ward/masked-objects",
+        }
+    }
+}
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// What somebody was granted: scopes, which add up, and rights of Ward's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scopes(Vec<Scope>);
+pub struct Scopes {
+    scopes: Vec<Scope>,
+    rights: Vec<Right>,
+}
 
 impl Scopes {
     /// Reads scopes parted by white space. Scopes of OpenID and of the launch, which grant no data, are left out.
@@ -160,38 +189,48 @@ impl Scopes {
     /// # Errors
     /// [`ScopeError`] names the scope that cannot be read; nothing is granted then.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
-        let mut scopes = Vec::new();
+        let (mut scopes, mut rights) = (Vec::new(), Vec::new());
         for word in text.split_ascii_whitespace() {
             if scopes.len() >= SCOPES_MAX {
                 return Err(ScopeError::TooMany { scopes_max: SCOPES_MAX });
             }
-            if !grants_no_data(word) {
+            if let Some(right) = Right::ALL.into_iter().find(|right| right.word() == word) {
+                if !rights.contains(&right) {
+                    rights.push(right);
+                }
+            } else if !grants_no_data(word) {
                 scopes.push(word.parse()?);
             }
         }
-        Ok(Self(scopes))
+        Ok(Self { scopes, rights })
     }
 
-    /// `system/*.cruds`: everything.
+    /// `system/*.cruds`: everything but the rights of Ward's own.
     pub fn all() -> Self {
-        Self(vec![Scope { context: Context::System, resource_type: None, permissions: Permissions::ALL }])
+        let scope = Scope { context: Context::System, resource_type: None, permissions: Permissions::ALL };
+        Self { scopes: vec![scope], rights: Vec::new() }
+    }
+
+    /// Whether a right of Ward's own was granted.
+    pub fn has(&self, right: Right) -> bool {
+        self.rights.contains(&right)
     }
 
     /// The scopes, as they were given.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
-        self.0.iter()
+        self.scopes.iter()
     }
 
     /// Whether nothing is granted.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.scopes.is_empty() && self.rights.is_empty()
     }
 
     /// Whether scopes of this context grant all that is needed on a type; `None` asks for all types at once, which only
     /// `*` grants.
     pub fn grants(&self, context: Context, resource_type: Option<&str>, needed: Permissions) -> bool {
         let granted = self
-            .0
+            .scopes
             .iter()
             .filter(|scope| scope.context == context)
             .filter(|scope| scope.resource_type.is_none() || scope.resource_type.as_deref() == resource_type)
@@ -224,13 +263,9 @@ impl FromStr for Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, scope) in self.0.iter().enumerate() {
-            if at > 0 {
-                f.write_str(" ")?;
-            }
-            write!(f, "{scope}")?;
-        }
-        Ok(())
+        let scopes = self.scopes.iter().map(ToString::to_string);
+        let all: Vec<String> = scopes.chain(self.rights.iter().map(ToString::to_string)).collect();
+        f.write_str(&all.join(" "))
     }
 }
 

@@ -121,3 +121,23 @@ proptest! {
         prop_assert_eq!(Scopes::parse(&scopes.to_string()).unwrap(), scopes);
     }
 }
+
+#[test]
+fn a_right_of_wards_own_is_granted_by_its_name_alone() {
+    check("system/*.cruds user/*.cruds", Interaction::Reveal, None, false);
+    check("ward/reveal", Interaction::Reveal, None, true);
+    check("ward/masked-objects", Interaction::Reveal, None, false);
+    // It implies nothing else either.
+    check("ward/reveal ward/masked-objects", Interaction::Read, Some("Patient"), false);
+    check("ward/masked-objects", Interaction::ArchiveMasked, None, true);
+    check("ward/masked-objects", Interaction::Archive, None, false);
+    check("system/*.r", Interaction::ArchiveMasked, None, true);
+    check("system/*.r", Interaction::Archive, None, true);
+    check("system/Patient.cruds", Interaction::Archive, None, false);
+    check("system/*.rs", Interaction::Scan, None, false);
+    check("system/*.cruds", Interaction::Scan, None, true);
+    let both = Scopes::parse("system/*.r ward/reveal ward/reveal").unwrap();
+    assert_eq!(both.to_string(), "system/*.r ward/reveal");
+    assert!(!Scopes::parse("ward/reveal").unwrap().is_empty());
+    assert!(Scopes::parse("ward/everything").is_err());
+}

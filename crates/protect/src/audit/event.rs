@@ -145,7 +145,9 @@ impl Event {
             | Interaction::Vread
             | Interaction::HistoryInstance
             | Interaction::HistoryType
-            | Interaction::HistorySystem => "R",
+            | Interaction::HistorySystem
+            | Interaction::Archive
+            | Interaction::ArchiveMasked => "R",
             _ => "E",
         }
     }

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::Response;
 use fhir::json::{Value, array, object};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use mask::{Kind, in_characters};
+use mask::{Entity, Kind, in_characters};
 
 use super::text::score;
 use super::wishes::{Wanted, is_media};
@@ -46,26 +46,32 @@ pub(super) async fn detect_phi(
                 let note = note(&masked.tally, &wanted);
                 Ok((masked, note))
             })?;
-            let places = in_characters(&text, masked.entities.iter().map(|entity| entity.range.clone()));
-            let number = |count: usize| Value::from(i64::try_from(count).unwrap_or(i64::MAX));
-            let entities = masked.entities.iter().zip(places).enumerate().map(|(id, (entity, place))| {
-                object([
-                    ("Id", number(id)),
-                    ("BeginOffset", number(place.start)),
-                    ("EndOffset", number(place.end)),
-                    ("Score", score(entity.score)),
-                    ("Text", Value::from(text.get(entity.range.clone()).unwrap_or_default())),
-                    ("Category", Value::from("PROTECTED_HEALTH_INFORMATION")),
-                    ("Type", Value::from(type_of(entity.kind))),
-                    ("Traits", array(Vec::<Value>::new())),
-                ])
-            });
+            let entities = detected(&text, &masked.entities);
             Ok(object([("Entities", array(entities)), ("ModelVersion", Value::from(mask::VERSION))]).to_vec())
         })
         .await?;
     let mut response = reply::json(StatusCode::OK, done);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(AMZ_JSON));
     Ok(response)
+}
+
+/// Entities of a text, as DetectPHI tells them.
+pub(crate) fn detected(text: &str, entities: &[Entity]) -> Vec<Value> {
+    let places = in_characters(text, entities.iter().map(|entity| entity.range.clone()));
+    let number = |count: usize| Value::from(i64::try_from(count).unwrap_or(i64::MAX));
+    let one = |(id, (entity, place)): (usize, (&Entity, std::ops::Range<usize>))| {
+        object([
+            ("Id", number(id)),
+            ("BeginOffset", number(place.start)),
+            ("EndOffset", number(place.end)),
+            ("Score", score(entity.score)),
+            ("Text", Value::from(text.get(entity.range.clone()).unwrap_or_default())),
+            ("Category", Value::from("PROTECTED_HEALTH_INFORMATION")),
+            ("Type", Value::from(type_of(entity.kind))),
+            ("Traits", array(Vec::<Value>::new())),
+        ])
+    };
+    entities.iter().zip(places).enumerate().map(one).collect()
 }
 
 /// The type of DetectPHI that a kind falls under.

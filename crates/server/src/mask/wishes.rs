@@ -12,8 +12,8 @@ use crate::rest::form::Pairs;
 
 /// What was asked for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wanted {
-    pub(super) profile: Profile,
+pub(crate) struct Wanted {
+    pub(crate) profile: Profile,
     pub(super) tier: Tier,
     pub(super) style: Style,
     /// `Patient/id`.
@@ -77,7 +77,7 @@ impl Wanted {
     }
 
     /// The wishes that the desk takes.
-    pub(super) fn with<'a>(&'a self, known: Option<&'a Subject>, now_ms: i64) -> Wishes<'a> {
+    pub(crate) fn with<'a>(&'a self, known: Option<&'a Subject>, now_ms: i64) -> Wishes<'a> {
         Wishes {
             profile: self.profile,
             tier: self.tier,

@@ -43,11 +43,18 @@ pub(super) enum Body {
     Dicom,
     /// `{"Text"}`.
     Comprehend,
+    /// An object of the archive.
+    Object,
+    /// `{"s3Bucket","s3Key"}`, or a text.
+    Named,
+    /// `{"values"}`.
+    Values,
 }
 
 const FHIR: &[&str] = &["application/fhir+json", "application/fhir+xml"];
 /// Answers of jobs.
 const JOB: &[&str] = &["application/json", "application/fhir+ndjson", "application/fhir+json"];
+const JSON: &[&str] = &["application/json"];
 const SHAPE: &[&str] = &["_format", "_pretty"];
 const SEARCH: &[&str] = &[
     "_contained",
@@ -129,6 +136,26 @@ pub(super) const PATHS: &[Path] = &[
         media: &["image/png", "image/jpeg", "image/tiff"], ..verb("post", "fill the text of a picture that tells who it is about", Body::Picture, MASK, &[200]) }] },
     Path { path: "/mask/comprehend", verbs: &[Verb {
         media: &["application/x-amz-json-1.1"], ..verb("post", "what of a text tells who it is about, as DetectPHI has it", Body::Comprehend, &[], &[200]) }] },
+    Path { path: "/mask/reveal", verbs: &[Verb {
+        media: JSON, ..verb("post", "lead back what was masked so that it can be", Body::Values, &[], &[200]) }] },
+    Path { path: "/archive", verbs: &[Verb {
+        media: JSON, ..verb("post", "keep an object in the bucket raw", Body::Object, &[], &[201]) }] },
+    Path { path: "/archive/{bucket}/{key}", verbs: &[Verb {
+        media: &["application/octet-stream"], ..verb("get", "an object, raw or masked", Body::None, &[], &[200]) }] },
+    Path { path: "/text/phi", verbs: &[Verb {
+        media: JSON, ..verb("post", "what of a text or object tells who it is about", Body::Named, &[], &[200]) }] },
+    Path { path: "/text/mask", verbs: &[Verb {
+        media: JSON, ..verb("post", "a masked text, or a masked object of an object", Body::Named, &[], &[200]) }] },
+    Path { path: "/image/phi", verbs: &[
+        Verb { media: JSON, ..verb("get", "boxes of a picture that tell", Body::None, &["s3Bucket", "s3Key", "phiDetectionThreshold"], &[200]) },
+        Verb { media: JSON, ..verb("post", "boxes of a picture that tell", Body::Named, &[], &[200]) }] },
+    Path { path: "/image/mask", verbs: &[Verb {
+        media: JSON, ..verb("post", "a masked object of a picture", Body::Named, &[], &[200]) }] },
+    Path { path: "/scan", verbs: &[Verb { media: JSON, ..verb("get", "how scans stand", Body::None, &[], &[200]) }] },
+    Path { path: "/scan/findings", verbs: &[Verb {
+        media: JSON, ..verb("get", "what scans found", Body::None, &["scan", "severity", "count", "nextToken"], &[200]) }] },
+    Path { path: "/scan/{name}/start", verbs: &[Verb { media: JSON, ..verb("post", "begin a scan", Body::None, &[], &[202]) }] },
+    Path { path: "/scan/{name}/stop", verbs: &[Verb { media: JSON, ..verb("post", "end a scan", Body::None, &[], &[202]) }] },
     Path { path: "/fhir", verbs: &[
         verb("get", "search all types", Body::None, SEARCH, &[200]),
         verb("post", "batch or transaction", Body::Bundle, SHAPE, &[200, 202])] },

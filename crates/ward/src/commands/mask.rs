@@ -2,8 +2,9 @@
 //! how likely someone is found again in a table.
 
 mod evaluate;
-pub(super) mod kind;
+mod kind;
 mod one;
+mod reveal;
 mod risk;
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
@@ -50,6 +51,8 @@ enum Verb {
     Evaluate(evaluate::Arguments),
     /// Reckon how likely someone is found again in a table: k-anonymity, l-diversity and the risks of three kinds of attackers
     Risk(risk::Arguments),
+    /// Lead back ids, values and dates that were masked so that they can be
+    Reveal(reveal::Arguments),
 }
 
 /// How a masked text is printed.
@@ -113,6 +116,7 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result {
     match &arguments.verb {
         Some(Verb::Evaluate(sets)) => return evaluate::run(sets),
         Some(Verb::Risk(table)) => return risk::run(table),
+        Some(Verb::Reveal(wanted)) => return reveal::run(common, wanted),
         None => {}
     }
     if arguments.files.len() > 1 && arguments.out.is_none() {

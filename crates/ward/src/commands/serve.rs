@@ -12,6 +12,7 @@ use clap::Args;
 use ingest::config::ChannelKind;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use repository::{JobOptions, Jobs};
+use server::scan::{ScanParts, Scans};
 use server::tls::{Certificates, server_config};
 use server::{Edge, ListenLimits, RequestLimits};
 use tokio::net::TcpListener;
@@ -20,7 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::Common;
-use crate::config::Config;
+use crate::config::{Config, ScanTable};
 use crate::failure::{During, Failure, Result};
 use crate::home::{Base, Home};
 use crate::{output, root, tls};
@@ -140,14 +141,33 @@ impl Running {
         let https = server_config(Arc::clone(&certificates), &["h2", "http/1.1"])
             .during("TLS could not be set up")?;
         let mllp_tls = server_config(Arc::clone(&certificates), &[]).during("TLS could not be set up")?;
+        let parts = ScanParts {
+            store: home.store.clone(),
+            jobs: Some(Jobs::open(&home.store, JobOptions::default()).during("the jobs could not be read")?),
+            objects: Some(Arc::clone(&home.objects)),
+            desk: Arc::new(crate::commands::mask::desk(config.mask.models.as_deref())?),
+            outbound: config.outbound.open()?,
+        };
+        let scans = config.scan.iter().map(ScanTable::open).collect::<Result<Vec<_>>>()?;
+        for url in scans.iter().filter_map(|scan| scan.alert.as_ref()?.url.as_deref()) {
+            parts.outbound.check(url).during("an `alert_url` of a scan cannot be reached").map_err(
+                |failure| {
+                    failure
+                        .hint("its host and port stand in `outbound.hosts`; the URL begins with `https://`")
+                },
+            )?;
+        }
+        let scans = Scans::open(parts.clone(), scans).during("the scans could not be read")?;
         let edge = Edge::new(server::Parts {
             store: home.store.clone(),
             tokens: Arc::new(home.base.tokens()?),
             ingest: Some(Arc::clone(&home.ingest)),
             metrics: recorder.clone(),
-            outbound: config.outbound.open()?,
-            desk: Arc::new(crate::commands::mask::desk(config.mask.models.as_deref())?),
-            jobs: Some(Jobs::open(&home.store, JobOptions::default()).during("the jobs could not be read")?),
+            outbound: parts.outbound,
+            desk: parts.desk,
+            objects: parts.objects,
+            scans: Some(scans),
+            jobs: parts.jobs,
             subscriptions: config.subscriptions.limits(),
             limits: RequestLimits { body_bytes_max: config.https.body_bytes_max, ..RequestLimits::default() },
             public_url: config.https.public_url.clone(),
@@ -191,6 +211,7 @@ impl Running {
         tasks.spawn(server::subscriptions::serve(Arc::clone(&edge), known_as, stopping.clone()));
         tasks.spawn(renew(home.base.clone(), config.https.hosts.clone(), certificates, renew_at, stopping));
         edge.start_jobs().during("the jobs could not be started")?;
+        edge.start_scans().during("the scans could not be started")?;
         edge.set_ready(true);
         tell(&home.base, &url)?;
         Ok(Served { url, mllp, home, metrics: recorder, edge, stop, tasks })
@@ -204,7 +225,10 @@ impl Served {
         let _ = self.stop.send(true);
         while self.tasks.join_next().await.is_some() {}
         let _ = std::fs::remove_file(self.home.base.layout.running());
-        tokio::task::block_in_place(|| self.edge.stop_jobs());
+        tokio::task::block_in_place(|| {
+            self.edge.stop_scans();
+            self.edge.stop_jobs();
+        });
         drop(self.edge);
         self.home.close();
     }

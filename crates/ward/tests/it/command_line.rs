@@ -29,6 +29,7 @@ const COMMANDS: &[&str] = &[
     "fhirpath",
     "mask",
     "mask evaluate",
+    "mask reveal",
     "mask risk",
     "scan",
     "token",

@@ -32,6 +32,7 @@ mod reference;
 mod refusals;
 mod reindex;
 mod rest;
+mod scans;
 mod stop;
 mod subscriptions;
 mod terminology;

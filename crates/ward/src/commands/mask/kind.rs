@@ -46,7 +46,7 @@ pub(super) fn has_pixels(path: &Path) -> bool {
 }
 
 /// Whether bytes begin as an image does.
-pub(in crate::commands) fn is_image(bytes: &[u8]) -> bool {
+fn is_image(bytes: &[u8]) -> bool {
     IMAGES.iter().any(|start| bytes.starts_with(start))
 }
 

@@ -15,22 +15,34 @@
 //! reason = "synthetic"
 //! ```
 
-use std::path::Path;
-
-use mask::transform::{kind_name, kind_named};
-use mask::{AllowList, Recogniser};
 use serde::Deserialize;
 
 use super::finding::Finding;
-use super::walk;
-use crate::failure::{During, Failure, Result};
+use super::pattern::fits;
+use crate::transform::{kind_name, kind_named};
+use crate::{AllowList, Engine, Recogniser, RecogniserError};
 
 /// The rules, ready.
-#[derive(Default)]
-pub(super) struct Rules {
-    pub(super) recognisers: Vec<Recogniser>,
-    pub(super) allowed: AllowList,
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    recognisers: Vec<Recogniser>,
+    allowed: AllowList,
     suppress: Vec<Suppress>,
+}
+
+/// Why rules cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RulesError {
+    /// It is no TOML, or has other keys.
+    #[error("{0}")]
+    Form(String),
+    /// A type that is none.
+    #[error("there is no type `{0}`")]
+    Kind(String),
+    /// A recogniser cannot be made.
+    #[error(transparent)]
+    Recogniser(#[from] RecogniserError),
 }
 
 #[derive(Default, Deserialize)]
@@ -53,7 +65,7 @@ struct WrittenRecogniser {
 }
 
 /// Findings that were looked at and are known to be none. The reason is for whoever reads the file.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Suppress {
     path: String,
@@ -64,23 +76,18 @@ struct Suppress {
 }
 
 impl Rules {
-    pub(super) fn read(path: &Path) -> Result<Self> {
-        let name = path.display();
-        let text = std::fs::read_to_string(path).during(format!("`{name}` could not be read"))?;
-        Self::parse(&text).map_err(|problem| {
-            Failure::new(format!("the rules in `{name}`: {problem}"))
-                .hint("docs/guides/masking.md shows such a file")
-        })
-    }
-
-    fn parse(text: &str) -> Result<Self, String> {
-        let written: Written = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        let known = |name: &str| kind_named(name).ok_or_else(|| format!("there is no type `{name}`"));
+    /// Reads the text of such a file.
+    ///
+    /// # Errors
+    /// [`RulesError`].
+    pub fn parse(text: &str) -> Result<Self, RulesError> {
+        let written: Written =
+            toml::from_str(text).map_err(|error| RulesError::Form(error.message().to_owned()))?;
+        let known = |name: &str| kind_named(name).ok_or_else(|| RulesError::Kind(name.to_owned()));
         let mut recognisers = Vec::with_capacity(written.recogniser.len());
         for one in &written.recogniser {
             let context: Vec<&str> = one.context.iter().map(String::as_str).collect();
-            let made = Recogniser::new(&one.name, &one.pattern, &context, known(&one.kind)?);
-            recognisers.push(made.map_err(|error| crate::failure::chain(&error))?);
+            recognisers.push(Recogniser::new(&one.name, &one.pattern, &context, known(&one.kind)?)?);
         }
         for name in written.suppress.iter().flat_map(|suppress| &suppress.types) {
             known(name)?;
@@ -89,11 +96,18 @@ impl Rules {
         Ok(Self { recognisers, allowed, suppress: written.suppress })
     }
 
-    /// Whether a finding is known: every kind of it is suppressed for its path.
-    pub(super) fn suppresses(&self, finding: &Finding) -> bool {
+    /// An engine that finds by them too.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        Engine::new().with_recognisers(self.recognisers.clone()).with_allow_list(self.allowed.clone())
+    }
+
+    /// Whether a finding is known: every kind of it is suppressed for its key.
+    #[must_use]
+    pub fn suppresses(&self, finding: &Finding) -> bool {
         finding.kinds.keys().all(|kind| {
             self.suppress.iter().any(|suppress| {
-                walk::fits(&suppress.path, &finding.file)
+                fits(&suppress.path, &finding.key)
                     && (suppress.types.is_empty()
                         || suppress.types.iter().any(|name| name == kind_name(*kind)))
             })
@@ -113,7 +127,7 @@ mod tests {
             ("[[recogniser]]\nname = 'a'\npattern = 'a'\ntype = 'NOTHING'", "there is no type `NOTHING`"),
             ("[[suppress]]\npath = '*'", "missing field `reason`"),
         ] {
-            let found = Rules::parse(text).err().unwrap();
+            let found = Rules::parse(text).err().unwrap().to_string();
             assert!(found.contains(problem), "{found}");
         }
         assert!(Rules::parse("allow = ['A']").is_ok());
