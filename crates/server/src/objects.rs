@@ -20,7 +20,7 @@ use repository::{Caller, Error, ErrorKind};
 
 use crate::edge::Edge;
 use crate::faults;
-use crate::mask::{MaskSecret, Wanted, detected, note};
+use crate::mask::{MaskSecret, Wanted, detected, is_media, note};
 use crate::reply::{self, Refusal};
 use crate::rest::form::Pairs;
 
@@ -39,6 +39,10 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
 /// Keeps an object in `raw`; answers where.
 async fn put(State(edge): State<Arc<Edge>>, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
     let (caller, objects) = (edge.caller(&headers)?, edge.objects()?);
+    // What it is does not matter here, and a body that was meant for another path is not kept for ever.
+    if !is_media(&headers, &["application/octet-stream"]) {
+        return Err(Refusal::new(faults::MEDIA, "send the object as `application/octet-stream`"));
+    }
     let body = edge.body(body).await?;
     if body.is_empty() {
         return Err(Refusal::new(faults::EMPTY, "the body is empty; send the object"));

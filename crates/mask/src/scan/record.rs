@@ -121,8 +121,6 @@ pub(super) fn hl7v2(message: &Message, found: &mut dyn FnMut(&str, &str)) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     fn paths(resource: &str) -> Vec<(String, String)> {
         let value = fhir::json::parse(resource.as_bytes(), &fhir::json::Limits::default()).unwrap();
         let mut found = Vec::new();

@@ -90,7 +90,7 @@ impl Wanted {
 }
 
 /// Whether a body's media type is one of these.
-pub(super) fn is_media(headers: &HeaderMap, names: &[&str]) -> bool {
+pub(crate) fn is_media(headers: &HeaderMap, names: &[&str]) -> bool {
     let given = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
     names.iter().any(|name| given.eq_ignore_ascii_case(name))

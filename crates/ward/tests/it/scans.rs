@@ -9,6 +9,7 @@ use crate::support::https::FHIR;
 use crate::support::{Client, Folder, at, json, text};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
+const OCTETS: (&str, &str) = ("content-type", "application/octet-stream");
 /// What must stand in no finding, alert, log or event.
 const TELLS: [&str; 3] = ["555-0132", "00482913", "078-05-1120"];
 
@@ -68,7 +69,7 @@ fn a_scan_finds_in_store_archive_and_folders_tells_once_and_survives_a_restart()
     let mut client = server.client(&token);
     client.call("PUT", "/fhir/Observation/a", &[FHIR], &observation("a", "call (415) 555-0132"));
     client.call("PUT", "/fhir/Observation/b", &[FHIR], &observation("b", "the valve is closed"));
-    let object = client.call("POST", "/archive", &[], b"Lab: MRN 00482913").json();
+    let object = client.call("POST", "/archive", &[OCTETS], b"Lab: MRN 00482913").json();
     let object = format!("archive/raw/{}", text(&object, "s3Key"));
     client.call("POST", "/scan/nightly/start", &[], b"").ok();
     let wanted = |found: &Value| keys(found).len() == 3 && at(found, "scans.0.running") == Some(&Value::Null);
@@ -119,7 +120,7 @@ fn objects_are_masked_beside_themselves_and_who_may_only_read_masked_ones_gets_n
     let mut server = folder.serve();
     let mut client = server.client(&token);
     let raw = b"Seen today, call (415) 555-0132.";
-    let place = client.call("POST", "/archive", &[], raw).json();
+    let place = client.call("POST", "/archive", &[OCTETS], raw).json();
     let key = text(&place, "s3Key").to_owned();
     let named = format!(r#"{{"s3Bucket":"raw","s3Key":"{key}"}}"#);
     let entities = client.call("POST", "/text/phi", &[JSON], named.as_bytes()).ok();
