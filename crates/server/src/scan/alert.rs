@@ -114,21 +114,21 @@ pub(super) fn deliver(shared: &Shared, runtime: &Handle) {
     for (at, spec) in shared.specs.iter().enumerate() {
         let pending = shared.states.lock().get(at).and_then(|state| state.kept.alerts.first().cloned());
         let Some(pending) = pending.filter(|pending| pending.next_ms <= now_ms) else { continue };
-        let Some(url) = spec.alert.as_ref().and_then(|alert| alert.url.as_ref()) else { continue };
-        let arrived = runtime.block_on(send(shared, url, &pending.body));
-        let gives_up = !arrived && pending.tries + 1 >= TRIES_MAX;
+        let url = spec.alert.as_ref().and_then(|alert| alert.url.as_ref());
+        let arrived = url.is_some_and(|url| runtime.block_on(send(shared, url, &pending.body)));
+        // The configuration may have lost the URL since.
+        let gives_up = !arrived && (url.is_none() || pending.tries + 1 >= TRIES_MAX);
         if gives_up {
-            tracing::error!(scan = spec.name, tries = TRIES_MAX, "an alert could not be delivered");
+            tracing::error!(scan = spec.name, tries = pending.tries, "an alert could not be delivered");
         }
-        if arrived || gives_up {
+        // Without an event it is not done, and is tried again.
+        let is_done = (arrived || gives_up) && {
             let words = if arrived { "delivered" } else { "given up" };
             let access = shared.parts.store.access(spec.caller());
-            if access.deed(Interaction::Scan, "alert", || Ok(((), words.to_owned()))).is_err() {
-                continue; // Without an event it is not done; it is tried again.
-            }
-        }
+            access.deed(Interaction::Scan, "alert", || Ok(((), words.to_owned()))).is_ok()
+        };
         let kept = shared.keep(at, |kept| {
-            if arrived || gives_up {
+            if is_done {
                 kept.alerts.remove(0);
             } else if let Some(first) = kept.alerts.first_mut() {
                 first.tries += 1;

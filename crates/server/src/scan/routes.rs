@@ -75,7 +75,10 @@ async fn start(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    order(edge, name, headers, "start", |state| state.wanted = true).await
+    order(edge, name, headers, "start", |state| {
+        (state.wanted, state.retry_ms) = (true, None);
+    })
+    .await
 }
 
 async fn stop(

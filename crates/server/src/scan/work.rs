@@ -49,6 +49,8 @@ pub(super) fn work(shared: &Shared, runtime: &Handle) {
             let retry_ms = shared.parts.store.now_ms().saturating_add(RETRY_MS);
             if let Some(state) = shared.states.lock().get_mut(at) {
                 state.retry_ms = Some(retry_ms);
+                // Who asked meanwhile gets it at the next try; else the loop would find something wanted and nothing due.
+                state.wanted = false;
             }
         }
     }
