@@ -148,6 +148,9 @@ fn what_would_tell_is_refused() {
         ("/fhir/Patient/p-secret-1/Observation", 404),
         ("/fhir/Patient/_history", 403),
         ("/fhir/_history", 403),
+        ("/archive/raw/0000", 403),
+        ("/archive/masked/0000", 403),
+        ("/scan/findings", 403),
         ("/fhir/Patient/$export?_since=2020-01-01T00:00:00Z", 403),
     ] {
         let answer = view.get(path);
@@ -169,6 +172,11 @@ fn what_would_tell_is_refused() {
     assert_eq!(view.call("POST", "/fhir/Patient/$validate", &[FHIR], patient).status, 403);
     let json_body = ("content-type", "application/json");
     assert_eq!(view.call("POST", "/mask/text", &[json_body], br#"{"text":"a"}"#).status, 403);
+    let values = br#"{"values":[{"method":"encrypt","value":"AAAA"}]}"#;
+    let purpose = [json_body, ("x-purpose-of-use", "HRESCH")];
+    assert_eq!(view.call("POST", "/mask/reveal", &purpose, values).status, 403);
+    let object = [("content-type", "application/octet-stream")];
+    assert_eq!(view.call("POST", "/archive", &object, b"a").status, 403);
     // An id of the view is nothing to others.
     all.get(&format!("/fhir/Patient/{own}")).refused(404);
     server.stop();
