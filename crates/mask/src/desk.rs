@@ -6,6 +6,7 @@ use fhir::json::Value;
 use formats::hl7v2::{ParseError, ParseOptions};
 
 use crate::image::{FileLimits, ImageAsk, ImageError, ImagePolicy, KnownValues, MaskedImage, Reader};
+use crate::pdf::{PageSource, PdfError, mask_pages};
 use crate::records::ccda::{self, CcdaError, MaskedDocument};
 use crate::records::csv::{self, CsvConfig, CsvError, CsvMasker};
 use crate::records::dicom::{Dates, DicomAsk, DicomMaskError, DicomOptions, MaskedDicom, mask_dicom};
@@ -15,7 +16,7 @@ use crate::records::{Asked, Scope, Tools};
 use crate::transform::{
     DateShift, Day, MaskedText, Plan, Replaced, ShiftOptions, Tally, TextMasker, Transform,
 };
-use crate::{Ask, Engine, Entity, Keys, Known, Profile, Reason, Tier};
+use crate::{Ask, Engine, Entity, Keys, Kind, Known, Profile, Reason, Tier};
 
 mod settle;
 
@@ -152,9 +153,13 @@ impl Subject {
                 list(&name, "family").into_iter().chain(list(&name, "given")).chain(list(&name, "text"));
             parts.filter_map(|part| part.as_str().map(str::to_owned)).for_each(|part| values.add_name(&part));
         }
-        for code in list(patient, "identifier").iter().chain(&list(patient, "telecom")) {
-            if let Some(code) = code.get("value").and_then(Value::as_str) {
-                values.add_code(code);
+        for (member, kind) in [("identifier", Kind::Id), ("telecom", Kind::Phone)] {
+            for entry in list(patient, member) {
+                let system = entry.get("system").and_then(Value::as_str);
+                let kind = if system == Some("email") { Kind::Email } else { kind };
+                if let Some(code) = entry.get("value").and_then(Value::as_str) {
+                    values.add_code(kind, code);
+                }
             }
         }
         if let Some(date) = patient.get("birthDate").and_then(Value::as_str) {
@@ -210,6 +215,7 @@ pub struct Desk {
     safe_harbor: FhirMasker,
     limited_dataset: FhirMasker,
     reader: Option<Reader>,
+    pages: Option<Box<dyn PageSource>>,
 }
 
 impl Desk {
@@ -223,7 +229,14 @@ impl Desk {
             safe_harbor: FhirMasker::safe_harbor()?,
             limited_dataset: FhirMasker::limited_dataset()?,
             reader,
+            pages: None,
         })
+    }
+
+    /// The desk with something that shows the pages of PDF files; without it they are refused.
+    #[must_use]
+    pub fn with_pages(self, pages: Box<dyn PageSource>) -> Self {
+        Self { pages: Some(pages), ..self }
     }
 
     /// The engine.
@@ -315,15 +328,30 @@ impl Desk {
     /// # Errors
     /// [`ImageError`], among them that there is nothing to read text with.
     pub fn image(&self, bytes: &[u8], wishes: &Wishes<'_>) -> Result<MaskedImage, ImageError> {
+        self.with_image_ask(wishes, |ask| {
+            crate::image::mask_file(self.reader.as_ref(), bytes, ask, &FileLimits::default())
+        })
+    }
+
+    /// Masks a PDF file page by page, each as an image, and gives a PDF of these images.
+    ///
+    /// # Errors
+    /// [`PdfError`], among them that there is nothing to show pages or to read text with.
+    pub fn pdf(&self, bytes: &[u8], wishes: &Wishes<'_>) -> Result<MaskedImage, PdfError> {
+        let pages = self.pages.as_ref().ok_or(PdfError::NoSource)?.pages(bytes)?;
+        self.with_image_ask(wishes, |ask| mask_pages(pages, self.reader.as_ref(), ask))
+    }
+
+    /// Calls `work` with what images are masked with: the strict policy.
+    fn with_image_ask<T>(&self, wishes: &Wishes<'_>, work: impl FnOnce(&ImageAsk<'_>) -> T) -> T {
         let find = |text: &str| self.entities(text, wishes);
         let nothing = KnownValues::new();
-        let ask = ImageAsk {
+        work(&ImageAsk {
             find: &find,
             known: wishes.known.map_or(&nothing, |subject| &subject.values),
             regions: &[],
             policy: ImagePolicy::default(),
-        };
-        crate::image::mask_file(self.reader.as_ref(), bytes, &ask, &FileLimits::default())
+        })
     }
 
     /// Masks one C-CDA document.

@@ -16,6 +16,7 @@ mod keys;
 mod known;
 mod names;
 mod patterns;
+pub mod pdf;
 pub mod records;
 pub mod risk;
 pub mod scan;

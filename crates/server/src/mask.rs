@@ -66,6 +66,8 @@ pub(crate) fn routes() -> Router<Arc<Edge>> {
         .route("/mask/csv", post(records::csv))
         .route("/mask/dicom", post(records::dicom))
         .route("/mask/image", post(image::masked))
+        .route("/mask/pdf", post(image::pdf))
+        .route("/mask/image/entities", post(image::entities))
         .route("/mask/comprehend", post(comprehend::detect_phi))
         .route("/mask/reveal", post(reveal::reveal))
         // Bodies are read within the bounds of `Edge::body`.

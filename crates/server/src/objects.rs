@@ -15,7 +15,7 @@ use axum::routing::{get, post};
 use fhir::json::{Value, array, object};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use ingest::objects::{Bucket, MadeFrom, Objects};
-use mask::image::{Area, size};
+use mask::image::Area;
 use repository::{Caller, Error, ErrorKind};
 
 use crate::edge::Edge;
@@ -227,8 +227,7 @@ async fn boxes(edge: Arc<Edge>, headers: HeaderMap, asked: Asked) -> Result<Resp
                 let [page] = masked.pages.as_slice() else {
                     return Err(unprocessable("boxes are told of pictures with one page"));
                 };
-                let size = size(&masked.bytes).ok_or_else(|| unprocessable("its size cannot be told"))?;
-                let boxes: Vec<Value> = page.areas.iter().map(|area| share(area, size)).collect();
+                let boxes: Vec<Value> = page.areas.iter().map(|area| share(area, page.size)).collect();
                 let told = format!("{} boxes; version={}", boxes.len(), mask::VERSION);
                 Ok((boxes, told))
             })?)

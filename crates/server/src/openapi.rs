@@ -163,6 +163,7 @@ fn content(body: Body) -> Option<Value> {
         Body::Picture => of(&["image/png", "image/jpeg", "image/tiff"], binary()),
         Body::Document => of(&["application/xml", "text/xml"], object([("type", Value::from("string"))])),
         Body::Table => of(&["text/csv"], object([("type", Value::from("string"))])),
+        Body::Pdf => of(&["application/pdf"], binary()),
         Body::Dicom => of(&["application/dicom"], binary()),
         Body::Message => of(&["application/octet-stream"], binary()),
     })

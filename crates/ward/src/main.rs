@@ -16,6 +16,7 @@ mod failure;
 mod home;
 mod mllp;
 mod output;
+mod pages;
 mod root;
 mod served;
 mod tls;
@@ -27,7 +28,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     audit, channel, convert, demo, fhirpath, index, ingest, init, mask, package, reference, scan, serve,
-    settings, token, validate,
+    settings, show_pdf, token, validate,
 };
 use crate::failure::{Failure, Result};
 
@@ -108,6 +109,9 @@ enum Command {
     /// Print a page of the reference documentation, as Markdown
     #[command(hide = true)]
     Reference(reference::Arguments),
+    /// Show a PDF's pages as pixels, for this program's own use
+    #[command(name = pages::COMMAND, hide = true)]
+    ShowPdf,
     /// Commands of later versions end here.
     #[command(external_subcommand)]
     Other(Vec<String>),
@@ -146,6 +150,7 @@ fn run(cli: Cli) -> Result {
         Command::Audit(verb) => audit::run(common, &verb),
         Command::Index(verb) => index::run(common, &verb),
         Command::Reference(arguments) => reference::run(&arguments),
+        Command::ShowPdf => show_pdf::run(),
         Command::Other(words) => other(&words),
     }
 }

@@ -60,9 +60,9 @@ pub enum ImageError {
     /// The bytes are not of a kind that is read.
     #[error("not an image of a kind that can be masked (PNG, JPEG, TIFF)")]
     UnknownFormat,
-    /// PDF files are recognised so that they can be refused by name.
-    #[error("PDF files cannot be masked: not built yet")]
-    PdfNotBuilt,
+    /// A PDF is no picture: it is masked by [`crate::pdf`].
+    #[error("it is a PDF and not a picture: have it masked as a PDF")]
+    Pdf,
     /// The image cannot be decoded.
     #[error("the image cannot be decoded: {reason}")]
     Decode {

@@ -6,7 +6,8 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 use super::masker::{Canvas, Filled, ImageAsk, mask_canvas};
 use super::reader::Reader;
-use super::{Area, ImageError, Raster, tiff};
+use super::{Area, Found, ImageError, Raster, tiff};
+use crate::transform::{Method, Tally};
 
 /// Quality of the JPEG files that are written, of 100.
 const JPEG_QUALITY: u8 = 95;
@@ -30,7 +31,7 @@ impl Default for FileLimits {
 }
 
 /// A masked file.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub struct MaskedImage {
     /// In the format of the input; without its metadata (EXIF, text chunks, colour profiles, thumbnails).
     pub bytes: Vec<u8>,
@@ -41,6 +42,16 @@ pub struct MaskedImage {
 impl std::fmt::Debug for MaskedImage {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "MaskedImage({} bytes, {:?})", self.bytes.len(), self.pages)
+    }
+}
+
+impl MaskedImage {
+    /// What was found, in numbers: each box that was read counts.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        let kinds = self.pages.iter().flat_map(|page| &page.found).filter_map(Found::kind);
+        kinds.for_each(|kind| tally.add(kind, Method::Redact));
+        tally
     }
 }
 
@@ -55,7 +66,7 @@ pub fn mask_file(
     limits: &FileLimits,
 ) -> Result<MaskedImage, ImageError> {
     if bytes.starts_with(b"%PDF") {
-        return Err(ImageError::PdfNotBuilt);
+        return Err(ImageError::Pdf);
     }
     if bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*") {
         return mask_tiff(reader, bytes, ask, limits);

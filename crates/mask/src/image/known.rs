@@ -1,5 +1,7 @@
 //! Values known of a patient, looked for in text that was read off an image, where letters get mixed up.
 
+use crate::{Entity, Kind, Reason};
+
 /// Shorter values are not looked for: they would be found everywhere.
 const LENGTH_MIN: usize = 3;
 /// From this length on a value may differ by one letter, from the next on by two.
@@ -11,7 +13,7 @@ const LENGTH_MAX: usize = 120;
 /// Values that must not be seen on an image: names, numbers, dates.
 #[derive(Clone, Default)]
 pub struct KnownValues {
-    folded: Vec<Vec<char>>,
+    folded: Vec<(Kind, Vec<char>)>,
 }
 
 // They tell who it is, so only their count is printed.
@@ -29,15 +31,23 @@ impl KnownValues {
 
     /// Adds a name: the whole, and each part of it of three letters or more. Whatever is no letter parts it.
     pub fn add_name(&mut self, name: &str) {
-        self.add(name);
+        self.add(Kind::Name, name);
         for part in name.split(|letter: char| !letter.is_alphanumeric()) {
-            self.add(part);
+            self.add(Kind::Name, part);
         }
     }
 
-    /// Adds a number or other code.
-    pub fn add_code(&mut self, code: &str) {
-        self.add(code);
+    /// Adds a number or other code of some kind.
+    pub fn add_code(&mut self, kind: Kind, code: &str) {
+        self.add(kind, code);
+    }
+
+    /// Adds what was found in a text about the same person.
+    pub(crate) fn add_found(&mut self, kind: Kind, text: &str) {
+        match kind {
+            Kind::Name => self.add_name(text),
+            _ => self.add(kind, text),
+        }
     }
 
     /// Adds a date in the orders in which it may be written: year, month and day in digits, or the month's name.
@@ -59,7 +69,7 @@ impl KnownValues {
             format!("{month}{day}{year:04}"),
             format!("{day}{month}{year:04}"),
         ] {
-            self.add(&text);
+            self.add(Kind::Date, &text);
         }
     }
 
@@ -70,7 +80,7 @@ impl KnownValues {
             |range: std::ops::Range<usize>| digits.get(range).and_then(|part| part.parse::<u16>().ok());
         match (number(0..4), number(4..6), number(6..8)) {
             (Some(year), Some(month), Some(day)) => self.add_date(year, month as u8, day as u8),
-            _ => self.add_code(text),
+            _ => self.add(Kind::Date, text),
         }
     }
 
@@ -84,18 +94,18 @@ impl KnownValues {
         self.folded.is_empty()
     }
 
-    fn add(&mut self, value: &str) {
+    fn add(&mut self, kind: Kind, value: &str) {
         let folded: Vec<char> = fold(value).into_iter().map(|(letter, _)| letter).take(LENGTH_MAX).collect();
-        if folded.len() >= LENGTH_MIN && !self.folded.contains(&folded) {
-            self.folded.push(folded);
+        if folded.len() >= LENGTH_MIN && !self.folded.iter().any(|(_, known)| *known == folded) {
+            self.folded.push((kind, folded));
         }
     }
 
-    /// The bytes of `text` where a value stands, letters mixed up or not. Values of less than five letters must stand alone.
-    pub fn find(&self, text: &str) -> Vec<std::ops::Range<usize>> {
+    /// Where in `text` a value stands, letters mixed up or not. Values of less than five letters must stand alone.
+    pub fn find(&self, text: &str) -> Vec<Entity> {
         let letters = fold(text);
         let mut found = Vec::new();
-        for value in &self.folded {
+        for (kind, value) in &self.folded {
             let edits_max = match value.len() {
                 0..ONE_EDIT_FROM => 0,
                 ONE_EDIT_FROM..TWO_EDITS_FROM => 1,
@@ -107,7 +117,7 @@ impl KnownValues {
                     ..end.1
                         + text.get(end.1..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
                 if value.len() >= ONE_EDIT_FROM || stands_alone(text, &range) {
-                    found.push(range);
+                    found.push(Entity { range, kind: *kind, score: 1.0, reason: Reason::Known });
                 }
             }
         }
@@ -208,7 +218,7 @@ mod tests {
     use super::*;
 
     fn check(known: &KnownValues, text: &str, expected: &[&str]) {
-        let mut found: Vec<&str> = known.find(text).into_iter().map(|range| &text[range]).collect();
+        let mut found: Vec<&str> = known.find(text).into_iter().map(|entity| &text[entity.range]).collect();
         found.dedup();
         for text in expected {
             assert!(found.iter().any(|found| found.contains(text)), "{text} not in {found:?}");

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::found::{self, Found};
 use super::known::KnownValues;
 use super::reader::{Line, Memory, Reader};
 use super::rows::{PageText, page_text};
@@ -116,10 +117,14 @@ impl Canvas for Raster {
 }
 
 /// What was done to one image.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filled {
+    /// Columns and rows of the image; zero where it was filled without being looked at.
+    pub size: (u32, u32),
     /// What was filled.
     pub areas: Vec<Area>,
+    /// What was found, each with its kind; with [`Extent::Row`] more than this was filled.
+    pub found: Vec<Found>,
     /// Boxes filled because of what they say.
     pub telling: usize,
     /// Boxes filled because they could not be read.
@@ -159,6 +164,7 @@ pub fn mask_canvas(
         // Each round fills more around what is still read than the one before.
         let margin = ask.policy.margin.saturating_mul(1 << round.min(8));
         let size = views.first().map_or((0, 0), |view| (view.width(), view.height()));
+        filled.size = size;
         let areas = wanted.open(&filled.areas, margin, size);
         if areas.is_empty() {
             return Ok(filled);
@@ -168,6 +174,7 @@ pub fn mask_canvas(
         }
         filled.telling += wanted.telling.len();
         filled.unreadable += wanted.unreadable.len();
+        found::add(&mut filled.found, wanted.found, &filled.areas, |area| around(area, margin, size));
         for area in &areas {
             canvas.fill(area);
         }
@@ -198,9 +205,15 @@ fn without_models(
     Ok(filled)
 }
 
+/// An area with a margin: letters reach beyond the box that was seen around them.
+fn around(area: &Area, margin: u32, (width, height): (u32, u32)) -> Area {
+    area.grown(margin + area.height().min(area.width()) / 6, width, height)
+}
+
 /// What has to be filled.
 #[derive(Default)]
 struct Wanted {
+    found: Vec<Found>,
     telling: Vec<Area>,
     unreadable: Vec<Area>,
 }
@@ -208,28 +221,33 @@ struct Wanted {
 impl Wanted {
     fn take(&mut self, lines: &[Line], view: &Raster, ask: &ImageAsk<'_>, fills_unreadable: bool) {
         let page = page_text(lines);
-        let mut ranges: Vec<Range<usize>> =
-            (ask.find)(&page.text).into_iter().map(|entity| entity.range).collect();
-        ranges.extend(ask.known.find(&page.text));
+        let mut entities = ask.known.find(&page.text);
+        entities.extend((ask.find)(&page.text));
         // What runs across the image in another direction may tear a row's text; so each line is asked about alone, too.
         for (at, begin) in page.rows.iter().flatten() {
             let Some(line) = lines.get(*at) else { continue };
-            let alone = (ask.find)(&line.text).into_iter().map(|entity| entity.range);
-            ranges.extend(alone.map(|range| range.start + begin..range.end + begin));
+            entities.extend((ask.find)(&line.text).into_iter().map(|entity| Entity {
+                range: entity.range.start + begin..entity.range.end + begin,
+                ..entity
+            }));
         }
+        let ranges: Vec<Range<usize>> = entities.iter().map(|entity| entity.range.clone()).collect();
         self.telling.extend(areas_of(&page, lines, &ranges, ask.policy.extent));
+        self.found.extend(found::of_entities(&page, lines, entities));
         if ask.policy.unreadable == Unreadable::Fill && fills_unreadable {
             let unsure =
                 |line: &&Line| line.score < ask.policy.readable_from && is_dark_on_light(view, &line.area);
-            self.unreadable.extend(lines.iter().filter(unsure).map(|line| line.area));
+            let areas = lines.iter().filter(unsure).map(|line| line.area);
+            self.unreadable.extend(areas.clone());
+            self.found.extend(areas.map(Found::unreadable));
         }
     }
 
     /// What is not yet filled, with a margin.
-    fn open(&self, done: &[Area], margin: u32, (width, height): (u32, u32)) -> Vec<Area> {
+    fn open(&self, done: &[Area], margin: u32, size: (u32, u32)) -> Vec<Area> {
         let mut areas: Vec<Area> = Vec::new();
         for area in self.telling.iter().chain(&self.unreadable) {
-            let grown = area.grown(margin + area.height().min(area.width()) / 6, width, height);
+            let grown = around(area, margin, size);
             let is_done = done.iter().chain(&areas).any(|other| other.contains(area));
             // A box inside what is black already cannot be read; the network saw a ghost in the black.
             if !is_done && !grown.is_empty() {

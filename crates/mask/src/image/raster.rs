@@ -53,6 +53,11 @@ impl Raster {
         self.height
     }
 
+    /// Whether a pixel has one byte.
+    pub fn is_grey(&self) -> bool {
+        self.channels == 1
+    }
+
     /// The pixels' bytes, row by row.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels

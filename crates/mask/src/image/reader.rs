@@ -1,6 +1,6 @@
 //! Reading text off an image with two networks: one finds lines, one reads them.
 
-use rten::{Model, ModelOptions, OpRegistry};
+use rten::{Model, ModelOptions, OpRegistry, RunOptions};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, Tensor};
 
@@ -8,7 +8,7 @@ use super::area::TextBox;
 use super::raster::Raster;
 use super::recognise::{self, CROP_HEIGHT, CROP_WIDTH_MIN, Reading};
 use super::tiles::{self, Tile};
-use super::{Area, ImageError, detect};
+use super::{Area, ImageError, detect, workers};
 
 /// Crops that go through the recogniser together.
 const BATCH_MAX: usize = 8;
@@ -152,13 +152,21 @@ impl Reader {
         let border = raster.border_grey();
         let mut known = std::mem::take(&mut memory.tiles);
         let layout = memory.layout.get_or_insert_with(|| tiles::of(raster));
+        let mut unseen: Vec<Tile> = Vec::new();
         for tile in layout.iter().copied() {
-            let found = match known.iter().position(|(seen, _)| *seen == tile) {
-                Some(at) => known.swap_remove(at).1,
-                None => self.detect(raster, &tile, border)?,
-            };
-            memory.tiles.push((tile, found));
+            match known.iter().position(|(seen, _)| *seen == tile) {
+                Some(at) => memory.tiles.push(known.swap_remove(at)),
+                None => unseen.push(tile),
+            }
         }
+        // The largest first: so that no thread begins one when the others are done.
+        unseen.sort_by_key(|tile| std::cmp::Reverse(tile.rows * tile.columns));
+        let found = workers::each(&unseen, |tile, options| self.detect(raster, tile, border, options));
+        for (tile, found) in unseen.into_iter().zip(found) {
+            memory.tiles.push((tile, found?));
+        }
+        // Joining goes by the order of tiles, which must not depend on which of them were seen before.
+        memory.tiles.sort_by_key(|(tile, _)| layout.iter().position(|other| other == tile));
         let boxes = tiles::joined(&memory.tiles, raster);
         if boxes.len() > self.limits.boxes_max {
             return Err(ImageError::TooMuchText { boxes_max: self.limits.boxes_max });
@@ -167,10 +175,16 @@ impl Reader {
     }
 
     /// The boxes on one tile, in pixels of the image.
-    fn detect(&self, raster: &Raster, tile: &Tile, border: f32) -> Result<Vec<TextBox>, ImageError> {
+    fn detect(
+        &self,
+        raster: &Raster,
+        tile: &Tile,
+        border: f32,
+        options: RunOptions,
+    ) -> Result<Vec<TextBox>, ImageError> {
         let Some(planes) = tile.planes(raster, border) else { return Ok(Vec::new()) };
         let shape = [1, 3, tile.rows, tile.columns];
-        let map = run(&self.detector, "detection", shape, planes)?;
+        let map = run(&self.detector, "detection", shape, planes, options)?;
         if map.shape() != [1, 1, tile.rows, tile.columns] {
             return Err(ImageError::Run { model: "detection", reason: "it gives no map".to_owned() });
         }
@@ -196,19 +210,15 @@ impl Reader {
             .map(|(at, _)| at)
             .collect();
         // Upside down (for a turned box: the other way) and as the negative.
-        for (flipped, inverted) in [(true, false), (false, true)] {
-            let crops: Vec<(TextBox, bool)> = doubtful
-                .iter()
-                .filter_map(|at| first.get(*at))
-                .map(|(text, _)| (if flipped { text.flipped() } else { *text }, inverted))
-                .collect();
-            let readings = self.recognise(raster, &crops)?;
-            for ((at, (text, _)), reading) in doubtful.iter().zip(&crops).zip(readings) {
-                if let Some(slot) = best.get_mut(*at)
-                    && reading.score > slot.1.score
-                {
-                    *slot = (*text, reading);
-                }
+        let flipped = doubtful.iter().filter_map(|at| Some((*at, (first.get(*at)?.0.flipped(), false))));
+        let inverted = doubtful.iter().filter_map(|at| Some((*at, (first.get(*at)?.0, true))));
+        let (places, crops): (Vec<usize>, Vec<(TextBox, bool)>) = flipped.chain(inverted).unzip();
+        let readings = self.recognise(raster, &crops)?;
+        for ((at, (text, _)), reading) in places.into_iter().zip(crops).zip(readings) {
+            if let Some(slot) = best.get_mut(at)
+                && reading.score > slot.1.score
+            {
+                *slot = (text, reading);
             }
         }
         Ok(best)
@@ -217,34 +227,52 @@ impl Reader {
     /// Reads crops (and whether each is inverted) in batches of about equal width.
     fn recognise(&self, raster: &Raster, crops: &[(TextBox, bool)]) -> Result<Vec<Reading>, ImageError> {
         let mut order: Vec<usize> = (0..crops.len()).collect();
-        let width_of = |at: &usize| crops.get(*at).map_or(0, |(text, _)| recognise::crop_width(text));
-        order.sort_by_key(width_of);
+        order.sort_by_key(|at| crops.get(*at).map_or(0, |(text, _)| recognise::crop_width(text)));
+        // Few crops are shared out, so that no thread stands idle; the widest come first.
+        let size = order.len().div_ceil(workers::count()).clamp(1, BATCH_MAX);
+        let batches: Vec<&[usize]> = order.rchunks(size).collect();
+        let read = workers::each(&batches, |batch, options| {
+            let crops: Vec<_> = batch.iter().filter_map(|at| crops.get(*at).copied()).collect();
+            self.recognise_batch(raster, &crops, options)
+        });
         let mut readings = vec![Reading::default(); crops.len()];
-        for batch in order.chunks(BATCH_MAX) {
-            let widest = batch.iter().map(width_of).max().unwrap_or(0).max(CROP_WIDTH_MIN);
-            let stride = widest.next_multiple_of(32);
-            let size = 3 * CROP_HEIGHT * stride;
-            let mut planes = vec![0.0; batch.len() * size];
-            for (at, planes) in batch.iter().zip(planes.chunks_exact_mut(size)) {
-                if let Some((text, inverted)) = crops.get(*at) {
-                    recognise::crop(raster, text, *inverted, stride, planes);
-                }
-            }
-            let shape = [batch.len(), 3, CROP_HEIGHT, stride];
-            let steps = run(&self.recogniser, "recognition", shape, planes)?;
-            let [count, steps_each, classes] = <[usize; 3]>::try_from(steps.shape()).unwrap_or([0; 3]);
-            if count != batch.len() || steps_each == 0 || classes < 2 {
-                return Err(ImageError::Run { model: "recognition", reason: "it gives no steps".to_owned() });
-            }
-            let values = steps.to_vec();
-            for (at, steps) in batch.iter().zip(values.chunks_exact(steps_each * classes)) {
-                let filled = width_of(at) as f32 / stride as f32;
+        for (batch, read) in batches.into_iter().zip(read) {
+            for (at, reading) in batch.iter().zip(read?) {
                 if let Some(slot) = readings.get_mut(*at) {
-                    *slot = recognise::decode(steps, classes, &self.characters, filled);
+                    *slot = reading;
                 }
             }
         }
         Ok(readings)
+    }
+
+    fn recognise_batch(
+        &self,
+        raster: &Raster,
+        crops: &[(TextBox, bool)],
+        options: RunOptions,
+    ) -> Result<Vec<Reading>, ImageError> {
+        let widths: Vec<usize> = crops.iter().map(|(text, _)| recognise::crop_width(text)).collect();
+        let widest = widths.iter().copied().max().unwrap_or(0).max(CROP_WIDTH_MIN);
+        let stride = widest.next_multiple_of(32);
+        let size = 3 * CROP_HEIGHT * stride;
+        let mut planes = vec![0.0; crops.len() * size];
+        for ((text, inverted), planes) in crops.iter().zip(planes.chunks_exact_mut(size)) {
+            recognise::crop(raster, text, *inverted, stride, planes);
+        }
+        let shape = [crops.len(), 3, CROP_HEIGHT, stride];
+        let steps = run(&self.recogniser, "recognition", shape, planes, options)?;
+        let [count, steps_each, classes] = <[usize; 3]>::try_from(steps.shape()).unwrap_or([0; 3]);
+        if count != crops.len() || steps_each == 0 || classes < 2 {
+            return Err(ImageError::Run { model: "recognition", reason: "it gives no steps".to_owned() });
+        }
+        let values = steps.to_vec();
+        let steps = values.chunks_exact(steps_each * classes);
+        let filled = widths.iter().map(|width| *width as f32 / stride as f32);
+        Ok(steps
+            .zip(filled)
+            .map(|(steps, filled)| recognise::decode(steps, classes, &self.characters, filled))
+            .collect())
     }
 }
 
@@ -263,10 +291,12 @@ fn run(
     name: &'static str,
     shape: [usize; 4],
     values: Vec<f32>,
+    options: RunOptions,
 ) -> Result<Tensor<f32>, ImageError> {
     let failed = |reason: String| ImageError::Run { model: name, reason };
     let input = NdTensor::try_from_data(shape, values).map_err(|error| failed(error.to_string()))?;
-    let output = model.run_one(input.view().into(), None).map_err(|error| failed(error.to_string()))?;
+    let output =
+        model.run_one(input.view().into(), Some(options)).map_err(|error| failed(error.to_string()))?;
     output.into_tensor::<f32>().ok_or_else(|| failed("its output is of another type".to_owned()))
 }
 

@@ -23,7 +23,7 @@ pub use microsoft::{MicrosoftRules, RulesError};
 pub use profile::{Dates, DicomOptions, SafePrivate};
 
 use crate::image::{Filled, ImagePolicy, KnownValues, Reader, RegionTemplate};
-use crate::{Entity, Keys};
+use crate::{Entity, Keys, Kind};
 
 /// What a file is masked with.
 #[derive(Clone, Copy)]
@@ -59,7 +59,7 @@ impl fmt::Debug for DicomAsk<'_> {
 }
 
 /// A masked file.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub struct MaskedDicom {
     /// The file.
     pub bytes: Vec<u8>,
@@ -163,7 +163,7 @@ fn seed(data: &DataSet, known: &mut KnownValues) {
             match dicom::vr_of(tag) {
                 Some(Vr::DA) => known.add_date_text(value),
                 Some(Vr::PN) => known.add_name(value),
-                _ => known.add_code(value),
+                _ => known.add_code(Kind::Id, value),
             }
         }
     }

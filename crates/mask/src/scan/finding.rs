@@ -142,10 +142,8 @@ impl Found {
     }
 
     /// Adds boxes of an image that tell; they have no place that says anything.
-    pub(super) fn add_boxes(&mut self, count: usize) {
-        if count > 0 {
-            self.kinds.entry(Kind::Id).or_default().count += count;
-        }
+    pub(super) fn add_boxes(&mut self, kinds: impl Iterator<Item = Kind>) {
+        kinds.for_each(|kind| self.kinds.entry(kind).or_default().count += 1);
     }
 }
 

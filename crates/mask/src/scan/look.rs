@@ -7,7 +7,7 @@ use formats::hl7v2::{self, ParseOptions};
 
 use super::finding::Found;
 use super::record;
-use crate::image::ImageError;
+use crate::image::{Found as Boxed, ImageError};
 use crate::transform::Day;
 use crate::{Ask, Desk, Engine, Entity, Profile, Style, Tier, Wishes};
 
@@ -133,7 +133,8 @@ impl Looker<'_> {
         match self.desk.image(bytes, &wishes) {
             Ok(masked) => {
                 let mut found = Found::default();
-                found.add_boxes(masked.pages.iter().map(|page| page.telling).sum());
+                let boxes = masked.pages.iter().flat_map(|page| &page.found);
+                found.add_boxes(boxes.filter_map(Boxed::kind));
                 Outcome::Looked(found)
             }
             Err(ImageError::NoModels) => {

@@ -234,7 +234,7 @@ fn broken_image_files_are_errors_and_metadata_does_not_come_through() {
     let masked = mask_file(None, &named, &ask(&known, policy), &limits).unwrap();
     assert!(!masked.bytes.windows(7).any(|part| part == b"PATIENT"));
     let pdf = mask_file(None, b"%PDF-1.7\n", &ask(&known, policy), &limits);
-    assert!(matches!(pdf, Err(ImageError::PdfNotBuilt)), "{pdf:?}");
+    assert!(matches!(pdf, Err(ImageError::Pdf)), "{pdf:?}");
     let text = mask_file(None, b"hello", &ask(&known, policy), &limits);
     assert!(matches!(text, Err(ImageError::UnknownFormat)), "{text:?}");
 }

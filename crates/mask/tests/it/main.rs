@@ -11,12 +11,15 @@
 mod ccda;
 mod csv;
 mod dicoms;
+mod drawn;
 mod evaluate;
 mod fhir_corpus;
 mod fhir_rules;
+mod guide;
 mod hl7v2;
 mod images;
 mod invariants;
+mod pdfs;
 mod properties;
 mod replay;
 mod risk;

@@ -35,6 +35,8 @@ pub(super) enum Body {
     Note,
     /// A picture.
     Picture,
+    /// A PDF file.
+    Pdf,
     /// A C-CDA document.
     Document,
     /// A CSV table.
@@ -134,6 +136,10 @@ pub(super) const PATHS: &[Path] = &[
         media: &["application/dicom"], ..verb("post", "hide who a DICOM file is about", Body::Dicom, MASK, &[200]) }] },
     Path { path: "/mask/image", verbs: &[Verb {
         media: &["image/png", "image/jpeg", "image/tiff"], ..verb("post", "fill the text of a picture that tells who it is about", Body::Picture, MASK, &[200]) }] },
+    Path { path: "/mask/pdf", verbs: &[Verb {
+        media: &["application/pdf"], ..verb("post", "fill the text of a PDF that tells who it is about, and make pictures of its pages", Body::Pdf, MASK, &[200]) }] },
+    Path { path: "/mask/image/entities", verbs: &[Verb {
+        media: &["application/json"], ..verb("post", "where the text of a picture tells who it is about", Body::Picture, MASK, &[200]) }] },
     Path { path: "/mask/comprehend", verbs: &[Verb {
         media: &["application/x-amz-json-1.1"], ..verb("post", "what of a text tells who it is about, as DetectPHI has it", Body::Comprehend, &[], &[200]) }] },
     Path { path: "/mask/reveal", verbs: &[Verb {

@@ -21,6 +21,7 @@ use self::kind::What;
 use crate::Common;
 use crate::failure::{During, Failure, Result};
 use crate::home::Base;
+use crate::pages::OwnProcess;
 use crate::{output, root};
 
 /// What `ward mask` takes.
@@ -29,7 +30,7 @@ use crate::{output, root};
 pub(crate) struct Arguments {
     #[command(subcommand)]
     verb: Option<Verb>,
-    /// Text, FHIR (JSON, NDJSON), HL7 v2, C-CDA, CSV, PNG, JPEG, TIFF or DICOM; `-` is standard input
+    /// Text, FHIR (JSON, NDJSON), HL7 v2, C-CDA, CSV, PNG, JPEG, TIFF, PDF or DICOM; `-` is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -173,7 +174,9 @@ pub(crate) fn desk(models: Option<&Path>) -> Result<Desk> {
     let reader = models.map(server::image_reader).transpose().during("the models could not be loaded");
     let reader = reader
         .map_err(|failure| failure.hint("`cargo xtask models` fetches them and says into which folder"))?;
-    Desk::new(Engine::new(), reader).during("the rules for FHIR could not be read")
+    let desk = Desk::new(Engine::new(), reader).during("the rules for FHIR could not be read")?;
+    let pages = OwnProcess::new().during("this program could not be found")?;
+    Ok(desk.with_pages(Box::new(pages)))
 }
 
 /// Where `cargo xtask models` puts them, if they are there.

@@ -15,5 +15,6 @@ pub(crate) mod reference;
 pub(crate) mod scan;
 pub(crate) mod serve;
 pub(crate) mod settings;
+pub(crate) mod show_pdf;
 pub(crate) mod token;
 pub(crate) mod validate;

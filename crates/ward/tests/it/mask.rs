@@ -8,6 +8,9 @@ use crate::support::{Folder, json, text};
 const JSON: (&str, &str) = ("content-type", "application/json");
 const PLAIN: (&str, &str) = ("content-type", "text/plain; charset=utf-8");
 
+const PDF: (&str, &str) = ("content-type", "application/pdf");
+const PNG: (&str, &str) = ("content-type", "image/png");
+
 /// Path, media type, body, and the status that says no.
 type Case = (&'static str, (&'static str, &'static str), &'static [u8], u16);
 
@@ -133,7 +136,7 @@ fn what_cannot_be_masked_is_refused_and_never_handed_back() {
     let token = folder.token();
     let mut server = folder.serve();
     let mut client = server.client(&token);
-    let cases: [Case; 8] = [
+    let cases: [Case; 12] = [
         ("/mask/text", PLAIN, b"\xff\xfe Quill", 400),
         ("/mask/text", JSON, b"{\"note\":\"Quill\"}", 400),
         ("/mask/text?profile=none", PLAIN, b"Quill", 400),
@@ -142,6 +145,10 @@ fn what_cannot_be_masked_is_refused_and_never_handed_back() {
         ("/mask/hl7v2", ("content-type", "application/hl7-v2"), b"Quill", 422),
         ("/mask/image", ("content-type", "image/png"), b"\x89PNG Quill", 422),
         ("/mask/image", ("content-type", "text/plain"), b"Quill", 415),
+        ("/mask/image", PNG, b"%PDF-1.7 Quill", 422),
+        ("/mask/image/entities", PNG, b"\x89PNG Quill", 422),
+        ("/mask/pdf", PDF, b"%PDF-1.7 Quill", 422),
+        ("/mask/pdf", PNG, b"%PDF-1.7 Quill", 415),
     ];
     for (path, kind, body, status) in cases {
         let answer = client.call("POST", path, &[kind], body);
@@ -247,32 +254,43 @@ fn a_scan_tells_kinds_and_places_and_no_value() {
     assert!(json(known.trim().as_bytes()).get("findings").unwrap().as_array().unwrap().is_empty());
 }
 
-/// With the models at hand; says that it skips without them.
-#[test]
-fn a_picture_comes_back_with_its_text_filled() {
+/// The folder of the models; without them a check says that it skips.
+fn models() -> Option<std::path::PathBuf> {
     let set =
         |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(std::path::PathBuf::from);
     let cache = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
     let models = set("WARD_MODELS").or_else(|| cache().map(|cache| cache.join("ward/models")));
-    let Some(models) = models.filter(|models| models.join("detection.onnx").is_file()) else {
+    let models = models.filter(|models| models.join("detection.onnx").is_file());
+    if models.is_none() {
         eprintln!("skipped: 1 check of a picture, models absent");
-        return;
-    };
-    let shared = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let shared = set("WARD_SHARED").unwrap_or(shared);
-    let Ok(picture) = std::fs::read(shared.join("corpus/phi/images/pseudophi_2.png")) else {
-        eprintln!("skipped: 1 check of a picture, shared folder absent");
-        return;
-    };
+    }
+    models
+}
+
+/// A folder whose server reads pictures.
+fn reads_pictures(models: &std::path::Path) -> Folder {
     let config = format!("[https]\nlisten = \"127.0.0.1:0\"\n[mask]\nmodels = \"{}\"\n", models.display());
-    let folder = Folder::with(&config);
+    Folder::with(&config)
+}
+
+/// A made-up radiograph with a name, a date and a number burned in.
+fn radiograph() -> Vec<u8> {
+    let pictures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides/pictures");
+    std::fs::read(pictures.join("radiograph-before.png")).unwrap()
+}
+
+#[test]
+fn a_picture_comes_back_with_its_text_filled() {
+    let Some(models) = models() else { return };
+    let folder = reads_pictures(&models);
     let token = folder.token();
     let mut server = folder.serve();
     let mut client = server.client(&token);
-    let answer = client.call("POST", "/mask/image", &[("content-type", "image/png")], &picture);
+    let picture = radiograph();
+    let answer = client.call("POST", "/mask/image", &[PNG], &picture);
     assert_eq!(answer.status, 200, "{answer:?}");
     assert!(answer.body.starts_with(b"\x89PNG") && answer.body.as_ref() != picture.as_slice());
-    let again = client.call("POST", "/mask/image", &[("content-type", "image/png")], &answer.body);
+    let again = client.call("POST", "/mask/image", &[PNG], &answer.body);
     assert_eq!(again.status, 200);
     server.stop();
 }
@@ -320,4 +338,108 @@ fn the_command_tells_the_risks_of_a_table_and_no_value_of_it() {
     let said = folder.ward(&["mask", "risk", &broken.to_string_lossy(), "--quasi", "zip3"]);
     said.refused(1, "row 2");
     assert!(!said.err.contains("Quill") && said.err.contains("hint: "), "{}", said.err);
+}
+
+#[test]
+fn boxes_of_a_picture_are_told_with_kinds_and_without_text_and_leave_an_event() {
+    let Some(models) = models() else { return };
+    let folder = reads_pictures(&models);
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let path = "/mask/image/entities?profile=max-recall";
+    let answer = client.call("POST", path, &[PNG], &radiograph());
+    assert!(!String::from_utf8_lossy(&answer.body).to_uppercase().contains("MILLER"));
+    let answer = answer.ok();
+    let pages = answer.get("pages").unwrap().as_array().unwrap();
+    assert_eq!(pages.len(), 1);
+    let number = |of: &Value, name: &str| of.get(name).unwrap().as_i64().unwrap();
+    let size = ["page", "width", "height"].map(|name| number(&pages[0], name));
+    assert_eq!(size, [1, 640, 512]);
+    let entities = pages[0].get("entities").unwrap().as_array().unwrap();
+    // Points in the middle of the surname, the birth date and the record number.
+    for (kind, x, y) in [("NAME", 220, 24), ("DATE", 180, 56), ("MRN", 150, 88)] {
+        let is_it = |entity: &&Value| {
+            let [left, top, width, height] =
+                ["left", "top", "width", "height"].map(|name| number(entity, name));
+            text(entity, "type") == kind
+                && (left..left + width).contains(&x)
+                && (top..top + height).contains(&y)
+        };
+        let entity = entities.iter().find(is_it);
+        let entity = entity.unwrap_or_else(|| panic!("{kind} not in {entities:?}"));
+        assert!(!text(entity, "reason").is_empty() && entity.get("score").is_some());
+    }
+    let refused = client.call("POST", path, &[("content-type", "text/plain")], b"Quill");
+    assert_eq!(refused.status, 415);
+    server.stop();
+    let listed = folder.ward(&["audit", "list", "--format", "json"]).good();
+    let events = json(listed.trim().as_bytes());
+    let said = events.elements().iter().map(|event| text(event, "outcomeDesc"));
+    let said: Vec<&str> = said.filter(|said| said.contains("profile=max-recall")).collect();
+    let tells = |word: &&str| said.iter().any(|said| said.contains(*word));
+    assert!(["NAME=", "DATE=", "boxes=", "pages=1"].iter().all(tells), "{said:?}");
+}
+
+/// A PDF whose page has this content. `Quillfeather` stands in the metadata; a picture of ten gigabytes, of which three bytes are
+/// there, is called `I`.
+fn pdf(content: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut packed, content).unwrap();
+    let packed = packed.finish().unwrap();
+    let page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 200] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> /XObject << /I 7 0 R >> >> >>";
+    let stream = format!("<< /Filter /FlateDecode /Length {} >>\nstream\n", packed.len());
+    let picture = "<< /Type /XObject /Subtype /Image /Width 60000 /Height 60000 /ColorSpace /DeviceRGB /BitsPerComponent 8 /Length 3 >>\nstream\nabc\nendstream";
+    let objects: [&[u8]; 7] = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
+        page.as_bytes(),
+        &[stream.as_bytes(), &packed, b"\nendstream"].concat(),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Title (Quillfeather) >>",
+        picture.as_bytes(),
+    ];
+    let mut bytes = b"%PDF-1.7\n".to_vec();
+    for (object, number) in objects.iter().zip(1..) {
+        bytes.extend(format!("{number} 0 obj\n").bytes().chain(object.iter().copied()).chain(*b"\nendobj\n"));
+    }
+    bytes.extend(b"trailer\n<< /Size 8 /Root 1 0 R /Info 6 0 R >>\n%%EOF\n");
+    bytes
+}
+
+const PAGE: &[u8] =
+    b"BT /F 18 Tf 30 140 Td (Patient: Odalric Quillfeather) Tj 0 -40 Td (The valve is closed) Tj ET";
+
+#[test]
+fn a_pdf_comes_back_as_pictures_of_its_pages() {
+    let Some(models) = models() else { return };
+    let folder = reads_pictures(&models);
+    let token = folder.token();
+    let mut server = folder.serve();
+    let mut client = server.client(&token);
+    let answer = client.call("POST", "/mask/pdf", &[PDF], &pdf(PAGE));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.body.starts_with(b"%PDF-"));
+    let written = String::from_utf8_lossy(&answer.body);
+    ["Quill", "/Font", "/Info"].iter().for_each(|word| assert!(!written.contains(word), "{word}"));
+    server.stop();
+    let note = folder.file("note.pdf", &pdf(PAGE));
+    let out = folder.temporary().join("masked");
+    let arguments = ["mask", &note.to_string_lossy(), "--out", &out.to_string_lossy()].map(str::to_owned);
+    let said = folder.ward(&arguments.each_ref().map(String::as_str));
+    assert!(said.code == 0 && said.err.contains("NAME"), "{}", said.err);
+    assert_eq!(std::fs::read(out.join("note.pdf")).unwrap(), answer.body.as_ref(), "the same by both doors");
+}
+
+#[test]
+fn a_pdf_that_cannot_be_masked_is_refused_by_name() {
+    let folder = Folder::empty();
+    let refused = |name: &str, bytes: &[u8], why: &str| {
+        let file = folder.file(name, bytes);
+        let said = folder.ward(&["mask", &file.to_string_lossy()]);
+        assert!(said.code == 1 && said.err.contains(why) && said.out.is_empty(), "{name}: {}", said.err);
+        assert!(!said.err.contains("Quill"), "{name}");
+    };
+    refused("torn.pdf", b"%PDF-1.7 Quill", "the PDF cannot be read");
+    refused("large.pdf", &pdf(b"q 400 0 0 200 0 0 cm /I Do Q"), "cannot be shown");
 }

@@ -182,8 +182,9 @@ impl<'a> Walk<'a> {
     fn ranges(&self, text: &str, vr: Vr) -> Vec<std::ops::Range<usize>> {
         let mut found = self.known.find(text);
         if is_free_text(vr) {
-            found.extend((self.ask.find)(text).into_iter().map(|entity| entity.range));
+            found.extend((self.ask.find)(text));
         }
+        let mut found: Vec<_> = found.into_iter().map(|entity| entity.range).collect();
         found.sort_by_key(|range| (range.start, range.end));
         found
     }

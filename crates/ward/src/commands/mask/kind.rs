@@ -22,18 +22,23 @@ pub(super) enum What {
     Csv,
     /// PNG, JPEG or TIFF.
     Image,
+    /// A PDF file.
+    Pdf,
     /// A DICOM file.
     Dicom,
 }
 
 impl What {
     pub(super) const fn is_binary(self) -> bool {
-        matches!(self, Self::Image | Self::Dicom)
+        matches!(self, Self::Image | Self::Pdf | Self::Dicom)
     }
 }
 
 /// What images begin with: PNG, JPEG, TIFF of both byte orders.
 const IMAGES: [&[u8]; 4] = [b"\x89PNG", b"\xFF\xD8\xFF", b"II*\0", b"MM\0*"];
+
+/// How far into a file its PDF header may begin: readers look for it in the first kilobyte.
+const PDF_HEADER_BYTES: usize = 1024;
 
 /// Where an XML document's root element begins at the latest.
 const HEAD_BYTES: usize = 4096;
@@ -41,8 +46,9 @@ const HEAD_BYTES: usize = 4096;
 /// Whether a file has pixels, by its first bytes; one that cannot be read has none.
 pub(super) fn has_pixels(path: &Path) -> bool {
     let mut start = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(132).read_to_end(&mut start));
-    read.is_ok() && (is_dicom(&start) || is_image(&start))
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(PDF_HEADER_BYTES as u64).read_to_end(&mut start));
+    read.is_ok() && (is_dicom(&start) || is_image(&start) || is_pdf(&start))
 }
 
 /// Whether bytes begin as an image does.
@@ -55,6 +61,12 @@ fn is_dicom(bytes: &[u8]) -> bool {
     bytes.get(128..132) == Some(b"DICM")
 }
 
+/// The header within the first kilobyte.
+fn is_pdf(bytes: &[u8]) -> bool {
+    let head = bytes.get(..PDF_HEADER_BYTES).unwrap_or(bytes);
+    head.windows(5).any(|window| window == b"%PDF-")
+}
+
 /// Tells it.
 pub(super) fn of(bytes: &[u8], path: &Path) -> What {
     if is_image(bytes) {
@@ -62,6 +74,9 @@ pub(super) fn of(bytes: &[u8], path: &Path) -> What {
     }
     if is_dicom(bytes) {
         return What::Dicom;
+    }
+    if is_pdf(bytes) {
+        return What::Pdf;
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let start = bytes.trim_ascii_start();
@@ -101,6 +116,7 @@ mod tests {
             What::Ccda
         );
         assert_eq!(check(&[&[0; 128][..], b"DICM"].concat(), "x.txt"), What::Dicom);
+        assert_eq!(check(b"%PDF-1.7\n", "x.txt"), What::Pdf);
         assert_eq!(check(b"name,mrn\n", "x.csv"), What::Csv);
     }
 }

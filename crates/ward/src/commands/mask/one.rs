@@ -75,10 +75,14 @@ impl Work<'_> {
                 );
                 Ok(masked.bytes)
             }
-            What::Image => {
-                let masked = self.desk.image(bytes, &self.wishes).during(format!("`{name}`"))?;
+            What::Image | What::Pdf => {
+                let masked = match what {
+                    What::Pdf => self.desk.pdf(bytes, &self.wishes).during(format!("`{name}`")),
+                    _ => self.desk.image(bytes, &self.wishes).during(format!("`{name}`")),
+                }?;
                 let boxes: usize = masked.pages.iter().map(|page| page.areas.len()).sum();
                 eprintln!("filled: {boxes} boxes on {} pages", masked.pages.len());
+                tally.join(&masked.tally());
                 Ok(masked.bytes)
             }
         }

@@ -1,0 +1,66 @@
+//! Work that is split over the processors.
+//!
+//! A network that runs on two threads at once waits for the slower one at each of its hundreds of steps, and what comes before and
+//! after it runs on one thread alone. Two tiles side by side, each on one thread, wait only at the end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rten::{RunOptions, ThreadPool};
+
+/// Threads at most: each holds the memory of a tile.
+const THREADS_MAX: usize = 8;
+
+/// How many pieces can be worked on at once.
+pub(super) fn count() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
+}
+
+/// Calls `work` for each item, with the options that networks are to be run with; the results stand in the items' order. A
+/// single item gets all threads.
+pub(super) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T, RunOptions) -> R + Sync) -> Vec<R> {
+    let threads = count().min(items.len());
+    if threads < 2 {
+        return items.iter().map(|item| work(item, RunOptions::default())).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let (next, work) = (&next, &work);
+    let one = move || {
+        let alone = RunOptions::default().with_thread_pool(Some(Arc::new(ThreadPool::with_num_threads(1))));
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return done };
+            done.push((at, work(item, alone.clone())));
+        }
+    };
+    let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(one)).collect();
+        let mut all = one();
+        for other in others {
+            match other.join() {
+                Ok(done) => all.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_stand_in_the_order_of_the_items() {
+        for count in [0, 1, 2, 100] {
+            let items: Vec<usize> = (0..count).collect();
+            assert_eq!(
+                each(&items, |item, _| item * 2),
+                items.iter().map(|item| item * 2).collect::<Vec<_>>()
+            );
+        }
+    }
+}
