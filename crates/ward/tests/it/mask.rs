@@ -381,29 +381,26 @@ fn boxes_of_a_picture_are_told_with_kinds_and_without_text_and_leave_an_event() 
     assert!(["NAME=", "DATE=", "boxes=", "pages=1"].iter().all(tells), "{said:?}");
 }
 
-/// A PDF whose page has this content. `Quillfeather` stands in the metadata; a picture of ten gigabytes, of which three bytes are
-/// there, is called `I`.
+/// A PDF whose page has this content. `Quillfeather` stands in the metadata.
 fn pdf(content: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut packed, content).unwrap();
     let packed = packed.finish().unwrap();
-    let page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 200] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> /XObject << /I 7 0 R >> >> >>";
+    let page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 200] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>";
     let stream = format!("<< /Filter /FlateDecode /Length {} >>\nstream\n", packed.len());
-    let picture = "<< /Type /XObject /Subtype /Image /Width 60000 /Height 60000 /ColorSpace /DeviceRGB /BitsPerComponent 8 /Length 3 >>\nstream\nabc\nendstream";
-    let objects: [&[u8]; 7] = [
+    let objects: [&[u8]; 6] = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
         page.as_bytes(),
         &[stream.as_bytes(), &packed, b"\nendstream"].concat(),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
         b"<< /Title (Quillfeather) >>",
-        picture.as_bytes(),
     ];
     let mut bytes = b"%PDF-1.7\n".to_vec();
     for (object, number) in objects.iter().zip(1..) {
         bytes.extend(format!("{number} 0 obj\n").bytes().chain(object.iter().copied()).chain(*b"\nendobj\n"));
     }
-    bytes.extend(b"trailer\n<< /Size 8 /Root 1 0 R /Info 6 0 R >>\n%%EOF\n");
+    bytes.extend(b"trailer\n<< /Size 7 /Root 1 0 R /Info 6 0 R >>\n%%EOF\n");
     bytes
 }
 
@@ -441,5 +438,8 @@ fn a_pdf_that_cannot_be_masked_is_refused_by_name() {
         assert!(!said.err.contains("Quill"), "{name}");
     };
     refused("torn.pdf", b"%PDF-1.7 Quill", "the PDF cannot be read");
-    refused("large.pdf", &pdf(b"q 400 0 0 200 0 0 cm /I Do Q"), "cannot be shown");
+    let mut large = pdf(PAGE);
+    let side = large.windows(8).position(|bytes| bytes == b"400 200]").unwrap();
+    large.splice(side..side + 8, *b"14400 14400]");
+    refused("large.pdf", &large, "page 1 has more than");
 }
