@@ -21,6 +21,7 @@ use mask::transform::{Tally, kind_name};
 use repository::MaskKey;
 
 pub(crate) use self::comprehend::detected;
+pub(crate) use self::records::unprocessable;
 pub(crate) use self::wishes::{Wanted, is_media};
 use crate::edge::Edge;
 

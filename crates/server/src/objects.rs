@@ -16,11 +16,11 @@ use fhir::json::{Value, array, object};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use ingest::objects::{Bucket, MadeFrom, Objects};
 use mask::image::Area;
-use repository::{Caller, Error, ErrorKind};
+use repository::{Caller, Error};
 
 use crate::edge::Edge;
 use crate::faults;
-use crate::mask::{MaskSecret, Wanted, detected, is_media, note};
+use crate::mask::{MaskSecret, Wanted, detected, is_media, note, unprocessable};
 use crate::reply::{self, Refusal};
 use crate::rest::form::Pairs;
 
@@ -296,10 +296,6 @@ fn made(
 
 fn text_of(bytes: Vec<u8>) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| unprocessable("the object is no text in UTF-8"))
-}
-
-fn unprocessable(error: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Unprocessable, error.to_string())
 }
 
 fn json(status: StatusCode, body: &Value) -> Response {

@@ -125,10 +125,6 @@ pub struct Filled {
     pub areas: Vec<Area>,
     /// What was found, each with its kind; with [`Extent::Row`] more than this was filled.
     pub found: Vec<Found>,
-    /// Boxes filled because of what they say.
-    pub telling: usize,
-    /// Boxes filled because they could not be read.
-    pub unreadable: usize,
     /// How often the image was read.
     pub readings: u32,
 }
@@ -172,8 +168,6 @@ pub fn mask_canvas(
         if round == ask.policy.rounds_max {
             return Err(ImageError::Remains { boxes: areas.len(), rounds: round });
         }
-        filled.telling += wanted.telling.len();
-        filled.unreadable += wanted.unreadable.len();
         found::add(&mut filled.found, wanted.found, &filled.areas, |area| around(area, margin, size));
         for area in &areas {
             canvas.fill(area);

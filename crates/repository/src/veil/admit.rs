@@ -66,11 +66,14 @@ fn admit_test(view: &MaskedView<'_>, test: &mut Test) -> Result<()> {
             }
             values.iter_mut().try_for_each(|value| admit_id(view, parameter, value))
         }
-        Test::Own { parameter, modifier, values } if parameter.kind == Kind::Reference => match modifier {
-            None => values.iter_mut().try_for_each(|value| admit_reference(view, value)),
-            Some(Modifier::Missing) => Ok(()),
-            Some(_) => Err(closed(&format!("`{}` with that modifier", parameter.code))),
-        },
+        Test::Own { parameter, modifier, values } if parameter.kind == Kind::Reference => {
+            standard(parameter)?;
+            match modifier {
+                None => values.iter_mut().try_for_each(|value| admit_reference(view, value)),
+                Some(Modifier::Missing) => Ok(()),
+                Some(_) => Err(closed(&format!("`{}` with that modifier", parameter.code))),
+            }
+        }
         Test::Own { parameter, modifier, .. } => {
             open(view, parameter)?;
             match modifier {
@@ -79,10 +82,15 @@ fn admit_test(view: &MaskedView<'_>, test: &mut Test) -> Result<()> {
                 Some(_) => Err(closed(&format!("`{}` with that modifier", parameter.code))),
             }
         }
-        Test::Chain { branches, .. } => {
+        Test::Chain { parameter, branches } => {
+            standard(parameter)?;
             branches.iter_mut().try_for_each(|Branch { test, .. }| admit_test(view, test))
         }
-        Test::Has { test, .. } | Test::Not(test) => admit_test(view, test),
+        Test::Has { parameter, test, .. } => {
+            standard(parameter)?;
+            admit_test(view, test)
+        }
+        Test::Not(test) => admit_test(view, test),
         Test::Within { compartment, id } => {
             *id = view.real_id(compartment, id)?;
             Ok(())
@@ -94,13 +102,17 @@ fn admit_test(view: &MaskedView<'_>, test: &mut Test) -> Result<()> {
     }
 }
 
+/// Refuses a parameter that a tenant defined: it may read anything.
+fn standard(parameter: &Parameter) -> Result<()> {
+    if parameter.is_custom() { Err(closed(&format!("`{}`", parameter.code))) } else { Ok(()) }
+}
+
 /// Refuses a parameter that reads what the view does not show as it is.
 fn open(view: &MaskedView<'_>, parameter: &Parameter) -> Result<()> {
     let is_shown = |name: &&str| SHOWN.contains(name) || (DATES.contains(name) && view.shows_dates());
-    // What a tenant defined may read anything, and `_lastUpdated` and its kin are read by no expression.
-    let types = if parameter.is_custom() {
-        None
-    } else if parameter.code == "_lastUpdated" {
+    standard(parameter)?;
+    // `_lastUpdated` is read by no expression.
+    let types = if parameter.code == "_lastUpdated" {
         Some(vec!["instant"])
     } else {
         view.view.registry()?.element_types(parameter.resource_type, parameter.id)

@@ -13,7 +13,7 @@ use storage::fault::FaultDisk;
 use crate::fixture::{Hospital, caller, hospital, json, kind, memory_engine, parts};
 
 /// An active SearchParameter; `more` are further members.
-fn parameter(code: &str, base: &str, kind: &str, expression: &str) -> Value {
+pub(crate) fn parameter(code: &str, base: &str, kind: &str, expression: &str) -> Value {
     with_status(code, base, kind, expression, "active")
 }
 

@@ -220,6 +220,26 @@ fn what_is_masked_is_not_searched_by() {
 }
 
 #[test]
+fn what_a_tenant_defined_is_not_searched_by() {
+    let hospital = hospital();
+    hospital.store.veil_with(Arc::new(Bare));
+    let own = crate::parameters::parameter("doctor", "Patient", "reference", "Patient.generalPractitioner");
+    hospital.access().create("SearchParameter", own, None).unwrap();
+    let view = hospital.store.access(masked("bare"));
+    let registry = view.registry().unwrap();
+    for (of, name, value) in [
+        ("Patient", "doctor", "Practitioner/1"),
+        ("Patient", "doctor:missing", "true"),
+        ("Patient", "doctor:Practitioner.gender", "male"),
+        ("Practitioner", "_has:Patient:doctor:gender", "male"),
+    ] {
+        let pairs = [(name.to_owned(), value.to_owned())];
+        let asked = parse(&registry, of, &pairs, false, &Limits::default()).unwrap();
+        assert_eq!(kind(view.search(&asked)), "Denied", "{of}?{name}");
+    }
+}
+
+#[test]
 fn nothing_else_is_reached_by_who_may_only_see_masked() {
     let hospital = hospital();
     hospital.store.veil_with(Arc::new(Bare));

@@ -199,6 +199,6 @@ async fn plain(
 }
 
 /// What cannot be masked is the caller's to mend; the message holds nothing of the record.
-pub(super) fn unprocessable(error: impl std::fmt::Display) -> Error {
+pub(crate) fn unprocessable(error: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Unprocessable, error.to_string())
 }

@@ -8,7 +8,7 @@ use super::{desk, today, wishes};
 use crate::invariants::Plain;
 use crate::support::cases;
 
-const MONTHS: [&str; 12] = [
+pub(super) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",

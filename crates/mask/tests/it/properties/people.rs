@@ -1,5 +1,6 @@
 //! Made-up patients, and the ways in which notes write what is known of them.
 
+use super::dates::MONTHS;
 use fhir::json::{Value, array, object};
 use proptest::prelude::*;
 use unicode_normalization::UnicodeNormalization;
@@ -271,20 +272,6 @@ pub(super) fn numbers(person: &Person) -> Vec<String> {
 
 /// The day of birth in every written style.
 pub(super) fn dates(person: &Person) -> Vec<String> {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
     let (year, month, day) = person.born;
     let name = MONTHS[usize::from(month) - 1];
     let (short, two) = (&name[..3], year % 100);
