@@ -43,8 +43,7 @@ impl Scope<'_> {
 
     pub(super) fn shift(&self, keys: &dyn Keys, key: &str) -> DateShift {
         let options = ShiftOptions { days_max: self.days_max, ..ShiftOptions::new(self.today) };
-        // A patient's id is written in capitals here and in small letters there.
-        DateShift::derive(keys, &key.trim().to_ascii_lowercase(), &options)
+        DateShift::derive(keys, key, &options)
     }
 }
 

@@ -57,9 +57,12 @@ impl std::fmt::Debug for DateShift {
 
 impl DateShift {
     /// The shift that belongs to `scope` (a patient's id) under these keys: from the first eight bytes of the MAC of the scope
-    /// under the label `date-shift`, evenly over −`days_max` to `days_max` without 0.
+    /// under the label `date-shift`, evenly over −`days_max` to `days_max` without 0. Capitals and `Patient/` before the id make no
+    /// difference: a patient is named so here and otherwise there, and the dates of all records are to move together.
     pub fn derive(keys: &dyn Keys, scope: &str, options: &ShiftOptions) -> Self {
         let days_max = i32::from(options.days_max.max(1));
+        let scope = scope.trim().to_ascii_lowercase();
+        let scope = scope.strip_prefix("patient/").unwrap_or(&scope);
         let mac = keys.mac("date-shift", scope.as_bytes());
         let number = mac.iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
         let width = u64::from(options.days_max.max(1)) * 2;

@@ -200,6 +200,17 @@ fn encrypted_values_come_back_only_under_their_keys() {
     assert_eq!(Reversal::new(&keys).value("not sealed"), None);
 }
 
+#[test]
+fn a_patient_has_one_shift_however_it_is_named() {
+    let keys = TestKeys::new(1);
+    let options = ShiftOptions::new(Day::from_ymd(2026, 1, 1).unwrap());
+    let shifted = |scope: &str| DateShift::derive(&keys, scope, &options).fhir("2020-05-17");
+    for name in ["Patient/A1", "A1", " patient/a1", "a1"] {
+        assert_eq!(shifted(name), shifted("a1"), "{name}");
+    }
+    assert_ne!(shifted("a1"), shifted("a2"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
