@@ -192,6 +192,6 @@ fn outside(view: &View<'_>, window: &Window, found: Vec<Entity>) -> impl Iterato
 /// The tokens that an entity covers, as indices: first, and the one behind the last.
 fn covered(tokens: &Tokens<'_>, entity: &Entity) -> std::ops::Range<usize> {
     let from = tokens.list.partition_point(|token| (token.end as usize) <= entity.range.start);
-    let to = tokens.list.partition_point(|token| (token.start as usize) < entity.range.end);
-    from..to.max(from)
+    let behind = tokens.list.get(from..).unwrap_or_default();
+    from..from + behind.iter().take_while(|token| (token.start as usize) < entity.range.end).count()
 }

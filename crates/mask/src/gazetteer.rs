@@ -17,20 +17,48 @@ pub(crate) use lex::Lex;
 const LEXICON: &str = include_str!("../data/lexicon.txt");
 const TERMS: &str = include_str!("../data/terms.txt");
 
-/// Slots of the table: a power of two, so that a hash is masked into it.
-const SLOTS: usize = 1 << 20;
+/// Slots of the table of words, and of that of cues: powers of two, so that a hash is masked into them.
+const WORD_SLOTS: usize = 1 << 20;
+const CUE_SLOTS: usize = 1 << 13;
 
 /// The lists in memory.
 pub(crate) struct Lexicon {
-    /// The upper half of a hash and the flags; a slot without flags is free.
-    slots: Vec<(u32, Lex)>,
-    /// Words with cues, sorted by hash.
-    cues: Vec<(u64, Cue)>,
+    words: Table,
+    cues: Table,
+}
+
+/// Flags of hashes: open addressing, no more than half full. The upper half of a hash and its flags; a slot without flags is free.
+struct Table(Vec<(u32, u32)>);
+
+impl Table {
+    fn get(&self, hash: u64) -> u32 {
+        let last = self.0.len() - 1;
+        let mut slot = hash as usize & last;
+        while let Some((key, flags)) = self.0.get(slot) {
+            if *flags == 0 || *key == upper(hash) {
+                return *flags;
+            }
+            slot = (slot + 1) & last;
+        }
+        0
+    }
+
+    fn put(&mut self, hash: u64, join: impl Fn(u32) -> u32) {
+        let last = self.0.len() - 1;
+        let mut slot = hash as usize & last;
+        while let Some((key, flags)) = self.0.get_mut(slot) {
+            if *flags == 0 || *key == upper(hash) {
+                (*key, *flags) = (upper(hash), join(*flags));
+                return;
+            }
+            slot = (slot + 1) & last;
+        }
+    }
 }
 
 impl std::fmt::Debug for Lexicon {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lexicon").field("cues", &self.cues.len()).finish_non_exhaustive()
+        f.debug_struct("Lexicon").finish_non_exhaustive()
     }
 }
 
@@ -43,27 +71,17 @@ impl Lexicon {
 
     /// What is known of the word with this hash.
     pub(crate) fn of(&self, hash: u64) -> Lex {
-        let mut slot = place(hash);
-        for _ in 0..SLOTS {
-            match self.slots.get(slot) {
-                Some((key, lex)) if lex.is_empty() || *key == upper(hash) => return *lex,
-                Some(_) => slot = (slot + 1) & (SLOTS - 1),
-                None => break,
-            }
-        }
-        Lex::EMPTY
+        Lex(self.words.get(hash))
     }
 
     /// What the word with this hash tells about its neighbours.
     pub(crate) fn cue(&self, hash: u64) -> Cue {
-        match self.cues.binary_search_by_key(&hash, |(key, _)| *key) {
-            Ok(index) => self.cues.get(index).map_or(Cue::NONE, |(_, cue)| *cue),
-            Err(_) => Cue::NONE,
-        }
+        Cue(self.cues.get(hash))
     }
 
     fn read(lexicon: &str, terms: &str) -> Self {
-        let mut lists = Self { slots: vec![(0, Lex::EMPTY); SLOTS], cues: Vec::new() };
+        let table = |slots| Table(vec![(0, 0); slots]);
+        let mut lists = Self { words: table(WORD_SLOTS), cues: table(CUE_SLOTS) };
         for line in lexicon.lines() {
             if let Some((key, flags)) = line.split_once('\t') {
                 lists.put(key, Lex::parse(flags));
@@ -81,18 +99,10 @@ impl Lexicon {
                 let lex = Lex::named(section);
                 lists.put(&key, if cue == Cue::NONE { lex } else { lex.with(Lex::CUE) });
                 if cue != Cue::NONE {
-                    lists.cues.push((key_hash(&key).0, cue));
+                    lists.cues.put(key_hash(&key).0, |old| Cue(old).with(cue).0);
                 }
             }
         }
-        lists.cues.sort_by_key(|(hash, _)| *hash);
-        lists.cues.dedup_by(|later, earlier| {
-            let same = later.0 == earlier.0;
-            if same {
-                earlier.1 = earlier.1.with(later.1);
-            }
-            same
-        });
         lists
     }
 
@@ -106,23 +116,8 @@ impl Lexicon {
     }
 
     fn add(&mut self, hash: u64, lex: Lex) {
-        let mut slot = place(hash);
-        for _ in 0..SLOTS {
-            match self.slots.get_mut(slot) {
-                Some((key, old)) if old.is_empty() || *key == upper(hash) => {
-                    *key = upper(hash);
-                    *old = old.with(lex);
-                    return;
-                }
-                Some(_) => slot = (slot + 1) & (SLOTS - 1),
-                None => return,
-            }
-        }
+        self.words.put(hash, |old| Lex(old).with(lex).0);
     }
-}
-
-fn place(hash: u64) -> usize {
-    (hash & (SLOTS as u64 - 1)) as usize
 }
 
 fn upper(hash: u64) -> u32 {

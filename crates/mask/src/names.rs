@@ -9,7 +9,7 @@ mod places;
 use crate::Entity;
 use crate::gazetteer::Lex;
 use crate::patterns::Page;
-use crate::text::token::{Case, Gap, Made, Token, hashed_all, join};
+use crate::text::token::{Case, Gap, Made, Token, join};
 
 /// Longest entry of the lists, in words.
 const ENTRY_WORDS: usize = 5;
@@ -21,7 +21,7 @@ pub(crate) fn find(page: &Page<'_>, out: &mut Vec<Entity>) {
         if token.made == Made::Word && !token.lex.is_empty() {
             people::at(page, index, out);
         }
-        if token.made == Made::Word && (token.is_capital() || !token.lex.is_empty()) {
+        if token.is_capital() {
             places::at(page, index, out);
         }
     }
@@ -63,73 +63,7 @@ pub(crate) fn entry(page: &Page<'_>, index: usize) -> (usize, Lex) {
 
 /// Words of grammar: no part of a name even with a capital.
 pub(crate) fn is_function(token: &Token) -> bool {
-    const WORDS: [u64; 64] = hashed_all([
-        "the",
-        "a",
-        "an",
-        "our",
-        "your",
-        "my",
-        "his",
-        "her",
-        "their",
-        "this",
-        "that",
-        "in",
-        "at",
-        "on",
-        "from",
-        "to",
-        "of",
-        "and",
-        "or",
-        "is",
-        "was",
-        "he",
-        "she",
-        "they",
-        "it",
-        "we",
-        "i",
-        "if",
-        "when",
-        "what",
-        "which",
-        "for",
-        "with",
-        "no",
-        "any",
-        "please",
-        "you",
-        "are",
-        "by",
-        "so",
-        "but",
-        "as",
-        "who",
-        "how",
-        "not",
-        "there",
-        "these",
-        "those",
-        "then",
-        "his",
-        "its",
-        "has",
-        "had",
-        "have",
-        "were",
-        "been",
-        "also",
-        "while",
-        "after",
-        "before",
-        "since",
-        "currently",
-        "however",
-        "again",
-    ]);
-    token.made == Made::Word && token.len() <= 9 && WORDS.contains(&token.hash)
+    token.lex.has(Lex::FUNCTION)
 }
 
 /// Whether a token can be a part of a person's name by its form: a word with a capital, not of medicine alone.

@@ -31,8 +31,7 @@ pub(crate) struct Page<'p> {
 impl Page<'_> {
     /// The cues of one token.
     pub(crate) fn cue(&self, index: usize) -> Cue {
-        let token = self.tokens.at(index);
-        if token.lex.has(Lex::CUE) { self.lexicon.cue(token.hash) } else { Cue::NONE }
+        self.tokens.at(index).cue
     }
 
     /// The cues of the words within [`CONTEXT_BYTES`] before a token, not beyond an empty line.

@@ -51,7 +51,7 @@ pub fn encode(text: &str, forget: impl Fn(&Range<usize>) -> bool) -> Encoded {
     let ranges: Vec<_> = tokens.list.iter().map(|token| view.back(token.range())).collect();
     for (token, range) in tokens.list.iter_mut().zip(&ranges) {
         if token.made == Made::Word && forget(range) {
-            token.lex = Lex::EMPTY;
+            (token.lex, token.cue) = (Lex::EMPTY, Cue::NONE);
         }
     }
     let page = Page { tokens: &tokens, lexicon: Lexicon::shared() };
@@ -123,15 +123,12 @@ impl Tagger {
 fn plausible(page: &Page<'_>, sketches: &[Sketch], first: usize, last: usize, class: usize) -> bool {
     let small = sketches.get(first).is_some_and(Sketch::is_small_line);
     let tokens = || (first..=last).map(|index| page.tokens.at(index));
-    let named = |token: &Token| {
-        token.lex.is_name() || token.lex.city() > 0 || token.lex.has(Lex::COUNTRY.with(Lex::FACILITY_NAME))
-    };
     let capital = tokens().any(|token| {
         token.is_capital()
             || token.made == Made::Mixed && token.case != Case::Lower
             || token.made == Made::Word && !token.first.is_ascii()
     });
-    let listed = tokens().any(|token| token.made == Made::Word && token.lex.word() == 0 && named(token));
+    let listed = tokens().any(|token| token.made == Made::Word && token.lex.word() == 0 && is_listed(token));
     match CLASSES.get(class).copied().unwrap_or_default() {
         "ID" => is_identifier(page, first, last),
         "STREET" if !capital && !small => {
@@ -146,6 +143,32 @@ fn plausible(page: &Page<'_>, sketches: &[Sketch], first: usize, last: usize, cl
         _ if small => tokens().any(|token| token.made == Made::Word),
         _ => capital || listed,
     }
+}
+
+/// Whether a token can be what makes a finding [`plausible`].
+fn may_tell(page: &Page<'_>, sketch: &Sketch, index: usize) -> bool {
+    let token = page.tokens.at(index);
+    match token.made {
+        Made::Word => {
+            sketch.is_small_line()
+                || !token.first.is_ascii()
+                || token.is_capital() && !names::is_function(token)
+                || token.lex.word() == 0 && is_listed(token)
+        }
+        Made::Mixed => true,
+        Made::Number => {
+            token.len() >= 4
+                || (1..=2).any(|step| {
+                    page.tokens.at(index + step).has_digit() || page.tokens.before(index, step).has_digit()
+                })
+        }
+        Made::Sign => false,
+    }
+}
+
+/// Whether the lists have a token as a name or place.
+fn is_listed(token: &Token) -> bool {
+    token.lex.is_name() || token.lex.city() > 0 || token.lex.has(Lex::COUNTRY.with(Lex::FACILITY_NAME))
 }
 
 /// Whether a finding can be an identifier: four digits or more, and no code of a catalogue or register.

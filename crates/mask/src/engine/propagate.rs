@@ -18,6 +18,13 @@ const LEARN_SCORE: f32 = 0.75;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     words: HashMap<u64, Word>,
+    /// Bits of the hashes in `words`: most words of a text are told from all of these without asking the map.
+    bits: [u64; 32],
+}
+
+/// The place of a hash in [`Names::bits`].
+fn bit(hash: u64) -> (usize, u64) {
+    ((hash >> 6) as usize % 32, 1 << (hash % 64))
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +47,10 @@ impl Names {
                     && tells(token)
                     && !page.cue(index).has(Cue::TITLE.with(Cue::CREDENTIAL))
                 {
+                    let (at, bit) = bit(token.hash);
+                    if let Some(bits) = self.bits.get_mut(at) {
+                        *bits |= bit;
+                    }
                     self.words
                         .entry(token.hash)
                         .or_insert(Word { score: entity.score - 0.1, kind: entity.kind });
@@ -53,8 +64,13 @@ impl Names {
         if self.words.is_empty() {
             return;
         }
+        let maybe = |hash: u64| {
+            let (at, bit) = bit(hash);
+            self.bits.get(at).is_some_and(|bits| bits & bit != 0)
+        };
         for (index, token) in page.tokens.list.iter().enumerate() {
             if token.made == Made::Word
+                && maybe(token.hash)
                 && let Some(word) = self.words.get(&token.hash)
                 && repeats(page, index, token)
             {

@@ -3,7 +3,7 @@
 use super::covered;
 use crate::gazetteer::Cue;
 use crate::patterns::Page;
-use crate::text::token::{Case, Gap, hash_of};
+use crate::text::token::{Case, Gap, hashed, hashed_all};
 use crate::{Entity, Kind, names};
 
 /// Longest text taken for a question, in bytes.
@@ -52,9 +52,10 @@ fn title(page: &Page<'_>, first: usize) -> Option<usize> {
 }
 
 fn corner(page: &Page<'_>, first: usize) -> Option<usize> {
-    let is = |back: usize, word: &str| page.tokens.before(first, back).hash == hash_of(word);
-    if !(is(1, "of") && (is(2, "corner") || is(2, "intersection"))) {
+    let is = |back: usize, word: u64| page.tokens.before(first, back).hash == word;
+    let crossing = || const { hashed_all(["corner", "intersection"]) }.iter().any(|word| is(2, *word));
+    if !(is(1, const { hashed("of") }) && crossing()) {
         return None;
     }
-    first.checked_sub(if is(3, "the") { 3 } else { 2 })
+    first.checked_sub(if is(3, const { hashed("the") }) { 3 } else { 2 })
 }

@@ -24,8 +24,12 @@ impl Lex {
     /// It tells about its neighbours: see [`super::Cue`].
     pub(crate) const CUE: Self = Self(1 << 22);
 
+    /// A word of grammar: no part of a name even with a capital.
+    pub(crate) const FUNCTION: Self = Self(1 << 23);
+
+    /// Whether nothing is known of it but that it is a word of grammar.
     pub(crate) fn is_empty(self) -> bool {
-        self.0 == 0
+        self.0 & !Self::FUNCTION.0 == 0
     }
 
     /// Whether any of these flags is set.
@@ -97,6 +101,7 @@ impl Lex {
             "weekday" => Self::WEEKDAY,
             "disease" => Self::DISEASE,
             "place" => Self::PLACE,
+            "function" => Self::FUNCTION,
             _ => Self::EMPTY,
         }
     }

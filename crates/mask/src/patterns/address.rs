@@ -2,7 +2,7 @@
 
 use super::{Page, found};
 use crate::gazetteer::{Cue, Lex};
-use crate::text::token::{Case, Gap, Made, Token, hash_of, hashed_all};
+use crate::text::token::{Case, Gap, Made, Token, hashed, hashed_all};
 use crate::{Entity, Kind};
 
 /// Words between a house number and the kind of street.
@@ -227,24 +227,28 @@ fn ended(page: &Page<'_>, index: usize) -> Option<usize> {
 /// `APO AE 09021`.
 fn military(page: &Page<'_>, index: usize) -> Option<usize> {
     let tokens = page.tokens;
-    let is = |at: usize, words: &[&str]| words.iter().any(|word| hash_of(word) == tokens.at(at).hash);
+    let is = |at: usize, words: &[u64]| words.contains(&tokens.at(at).hash);
     let mut at = index;
-    if is(at, &["psc", "cmr", "unit"]) && tokens.at(at + 1).has_digit() {
+    if is(at, &const { hashed_all(["psc", "cmr", "unit"]) }) && tokens.at(at + 1).has_digit() {
         at += 2;
         at += usize::from(tokens.at(at).is(b','));
-        if !is(at, &["box"]) || !tokens.at(at + 1).has_digit() {
+        if !is(at, &[const { hashed("box") }]) || !tokens.at(at + 1).has_digit() {
             return None;
         }
         at += 2;
-    } else if is(at, &["uss", "usns", "usnv", "uscgc"]) && tokens.at(at + 1).made == Made::Word {
+    } else if is(at, &const { hashed_all(["uss", "usns", "usnv", "uscgc"]) })
+        && tokens.at(at + 1).made == Made::Word
+    {
         at += 1;
-        while at < index + 4 && !is(at, &["fpo", "apo"]) {
+        while at < index + 4 && !is(at, &const { hashed_all(["fpo", "apo"]) }) {
             at += 1;
         }
     }
     let started = at > index;
     at += usize::from(tokens.at(at).is(b','));
-    if is(at, &["apo", "fpo", "dpo"]) && is(at + 1, &["aa", "ae", "ap"]) {
+    if is(at, &const { hashed_all(["apo", "fpo", "dpo"]) })
+        && is(at + 1, &const { hashed_all(["aa", "ae", "ap"]) })
+    {
         return Some(if tokens.at(at + 2).made == Made::Number { at + 2 } else { at + 1 });
     }
     (started && at >= index + 4 && tokens.at(at - 1).has_digit()).then(|| at - 1)
@@ -254,18 +258,14 @@ fn military(page: &Page<'_>, index: usize) -> Option<usize> {
 fn post_box(page: &Page<'_>, index: usize) -> Option<usize> {
     let tokens = page.tokens;
     let mut at = index;
-    let is = |at: usize, word: &str| tokens.at(at).hash == hash_of(word);
-    if is(at, "p") || is(at, "po") {
-        while at < index + 4 && !is(at, "box") {
+    let is_box = |at: usize| tokens.at(at).hash == const { hashed("box") };
+    if const { hashed_all(["p", "po"]) }.contains(&tokens.at(at).hash) {
+        while at < index + 4 && !is_box(at) {
             at += 1;
         }
     }
-    if !(is(at, "box") && at > index
-        || is(at, "postfach")
-        || is(at, "postbus")
-        || is(at, "postbox")
-        || is(at, "postboks"))
-    {
+    let elsewhere = const { hashed_all(["postfach", "postbus", "postbox", "postboks"]) };
+    if !(is_box(at) && at > index || elsewhere.contains(&tokens.at(at).hash)) {
         return None;
     }
     let number = if tokens.at(at + 1).is(b'#') { at + 2 } else { at + 1 };

@@ -5,12 +5,34 @@ use super::model::{Model, WIDTH};
 use super::{BUCKETS, LABELS};
 use crate::patterns::Page;
 
-/// What no score reaches.
-const NEVER: i32 = i32::MIN / 4;
+/// The score of a step that is not allowed. A label that may begin is never further below the best one than the sums of two
+/// tokens differ, which is under 10,000; so no such step wins, and adding to it does not leave 16 bits.
+const FORBIDDEN: i16 = -12_000;
+
+/// Tokens on either side of one that can make a finding that can belong to the same one.
+const REACH: usize = 3;
+
+/// Features of a token at most: what keeps the sums within the bound that [`FORBIDDEN`] needs.
+const FEATURES_MAX: usize = 36;
+
+const _: () = assert!(2 * (FEATURES_MAX as i32 * 128 + 128) + 128 < -(FORBIDDEN as i32));
 
 /// Whether a label may follow another: a further token of a class only a token of that class.
 pub(super) fn may_follow(from: usize, to: usize) -> bool {
     to == 0 || to % 2 == 1 || from == to || from + 1 == to
+}
+
+/// The steps of a model, with [`FORBIDDEN`] where a label may not follow: a row for each label before.
+pub(super) fn moves(steps: &[[i8; WIDTH]; WIDTH]) -> [[i16; WIDTH]; WIDTH] {
+    let mut moves = [[FORBIDDEN; WIDTH]; WIDTH];
+    for (from, (row, steps)) in moves.iter_mut().zip(steps).take(LABELS).enumerate() {
+        for (to, (cell, step)) in row.iter_mut().zip(steps).take(LABELS).enumerate() {
+            if may_follow(from, to) {
+                *cell = i16::from(*step);
+            }
+        }
+    }
+    moves
 }
 
 /// The label of each token, with its margin over "nothing" by the token's own score.
@@ -18,50 +40,101 @@ pub(super) fn decode(page: &Page<'_>, sketches: &[Sketch], model: &Model) -> Vec
     let count = page.tokens.list.len();
     let mut back: Vec<[u8; WIDTH]> = Vec::with_capacity(count);
     let mut own: Vec<[i16; WIDTH]> = Vec::with_capacity(count);
-    let mut best = [NEVER; WIDTH];
+    // Before the first token stands "nothing", which costs no step.
+    let mut best = [FORBIDDEN; WIDTH];
+    let asked = asked(page, sketches);
     for index in 0..count {
-        let mut sums = [0_i16; WIDTH];
-        features::at(page, sketches, index, |bucket| {
-            if let Some(row) = model.rows.get(bucket as usize & (BUCKETS - 1)) {
-                for (sum, weight) in sums.iter_mut().zip(row) {
-                    *sum += i16::from(*weight);
-                }
+        let (mut next, from) = if index == 0 { (first(), [0; WIDTH]) } else { step(&best, &model.moves) };
+        if !asked.get(index).copied().unwrap_or_default() {
+            best = [FORBIDDEN; WIDTH];
+            if let Some(nothing) = best.first_mut() {
+                *nothing = 0;
             }
-        });
-        let mut next = [NEVER; WIDTH];
-        let mut from = [0_u8; WIDTH];
-        for to in 0..LABELS {
-            let (score, label) = if index == 0 {
-                (if may_follow(0, to) { 0 } else { NEVER }, 0)
-            } else {
-                step(&best, model, to)
-            };
-            if let (Some(next), Some(from), Some(sum)) = (next.get_mut(to), from.get_mut(to), sums.get(to)) {
-                *next = score.saturating_add(i32::from(*sum));
-                *from = label;
-            }
+            back.push(from);
+            own.push([0; WIDTH]);
+            continue;
         }
-        best = next;
+        let sums = sums(page, sketches, index, model);
+        for (next, sum) in next.iter_mut().zip(&sums) {
+            *next += sum;
+        }
+        let top = next.iter().copied().max().unwrap_or_default();
+        for (best, next) in best.iter_mut().zip(&next) {
+            *best = next - top;
+        }
         back.push(from);
         own.push(sums);
     }
     trace(&best, &back, &own)
 }
 
-/// The best label before `to`, and the score up to there.
-fn step(best: &[i32; WIDTH], model: &Model, to: usize) -> (i32, u8) {
-    let mut top = (NEVER, 0);
-    for (from, (score, steps)) in best.iter().zip(&model.steps).take(LABELS).enumerate() {
-        let score = score + i32::from(steps.get(to).copied().unwrap_or_default());
-        if score > top.0 && may_follow(from, to) {
-            top = (score, from as u8);
+/// Which tokens the model is asked about: those near one that can make a finding. All others are "nothing", as the model would
+/// have said of nearly all of them: over a third of clinical prose.
+fn asked(page: &Page<'_>, sketches: &[Sketch]) -> Vec<bool> {
+    let mut asked = vec![false; sketches.len()];
+    for (index, sketch) in sketches.iter().enumerate() {
+        if super::may_tell(page, sketch, index) {
+            let near = index.saturating_sub(REACH)..(index + REACH + 1).min(sketches.len());
+            if let Some(near) = asked.get_mut(near) {
+                near.fill(true);
+            }
         }
     }
-    top
+    asked
 }
 
-fn trace(best: &[i32; WIDTH], back: &[[u8; WIDTH]], own: &[[i16; WIDTH]]) -> Vec<(u8, f32)> {
-    let mut label = (0..LABELS).max_by_key(|label| best.get(*label).copied().unwrap_or(NEVER)).unwrap_or(0);
+/// What the labels of a token score by the token's own features.
+fn sums(page: &Page<'_>, sketches: &[Sketch], index: usize, model: &Model) -> [i16; WIDTH] {
+    // First all places, then all rows: nothing stands between the processor and reading many of them at once.
+    let mut buckets = [0; FEATURES_MAX];
+    let mut free = buckets.iter_mut();
+    features::at(page, sketches, index, |bucket| {
+        if let Some(place) = free.next() {
+            *place = bucket;
+        }
+    });
+    let count = FEATURES_MAX - free.len();
+    let mut sums = [0_i16; WIDTH];
+    for bucket in buckets.iter().take(count) {
+        if let Some(row) = model.rows.get(*bucket as usize & (BUCKETS - 1)) {
+            for (sum, weight) in sums.iter_mut().zip(row) {
+                *sum += i16::from(*weight);
+            }
+        }
+    }
+    sums
+}
+
+/// The scores of the labels that a text may begin with.
+fn first() -> [i16; WIDTH] {
+    let mut scores = [FORBIDDEN; WIDTH];
+    scores.iter_mut().take(LABELS).enumerate().for_each(|(to, score)| {
+        if may_follow(0, to) {
+            *score = 0;
+        }
+    });
+    scores
+}
+
+/// The best score up to each label, its own sum not yet in it, and the label before; written so that all labels are one row of
+/// registers.
+fn step(best: &[i16; WIDTH], moves: &[[i16; WIDTH]; WIDTH]) -> ([i16; WIDTH], [u8; WIDTH]) {
+    let mut top = [i16::MIN; WIDTH];
+    let mut label = [0_i16; WIDTH];
+    for (from, (score, row)) in (0_i16..).zip(best.iter().zip(moves).take(LABELS)) {
+        for ((top, label), step) in top.iter_mut().zip(&mut label).zip(row) {
+            let score = score.saturating_add(*step);
+            let better = score > *top;
+            *label = if better { from } else { *label };
+            *top = (*top).max(score);
+        }
+    }
+    (top, label.map(|label| label as u8))
+}
+
+fn trace(best: &[i16; WIDTH], back: &[[u8; WIDTH]], own: &[[i16; WIDTH]]) -> Vec<(u8, f32)> {
+    let mut label =
+        (0..LABELS).max_by_key(|label| best.get(*label).copied().unwrap_or(i16::MIN)).unwrap_or(0);
     let mut path = Vec::with_capacity(back.len());
     for (from, sums) in back.iter().zip(own).rev() {
         let margin = f32::from(sums.get(label).copied().unwrap_or_default())

@@ -179,7 +179,7 @@ fn class(token: &Token, cue: Cue, style: u32) -> u32 {
             if token.made == Made::Sign { u32::from(token.first) } else { token.len() as u32 } | 0x100,
         );
     }
-    mix(token.lex.0 & !Lex::BEGINS.0, mix(cue.0, case_of(token) << 4 | style))
+    mix(token.lex.0 & !Lex::BEGINS.with(Lex::FUNCTION).0, mix(cue.0, case_of(token) << 4 | style))
 }
 
 /// What the lists say in some thirty classes.

@@ -7,6 +7,7 @@
 //! | 13 × 13 | weight of each label after each label, one signed byte each |
 //! | the rest | the rows that are not all zero: gap to the row before (LEB128), bits of the labels that are there (2 bytes), a byte each |
 
+use super::decode::moves;
 use super::{BUCKETS, LABELS};
 
 /// Labels padded to a row that one instruction adds.
@@ -20,7 +21,9 @@ pub struct Model {
     /// [`BUCKETS`] rows.
     pub(super) rows: Vec<[i8; WIDTH]>,
     /// From label, to label.
-    pub(super) steps: [[i8; WIDTH]; WIDTH],
+    steps: [[i8; WIDTH]; WIDTH],
+    /// The same, as the decoder wants them.
+    pub(super) moves: [[i16; WIDTH]; WIDTH],
     scale: f32,
 }
 
@@ -39,11 +42,16 @@ pub enum ModelError {
 impl Default for Model {
     /// A model that finds nothing.
     fn default() -> Self {
-        Self { rows: vec![[0; WIDTH]; BUCKETS], steps: [[0; WIDTH]; WIDTH], scale: 1.0 }
+        Self::without_rows([[0; WIDTH]; WIDTH], 1.0)
     }
 }
 
 impl Model {
+    /// A model of these steps whose rows are all zero.
+    fn without_rows(steps: [[i8; WIDTH]; WIDTH], scale: f32) -> Self {
+        Self { rows: vec![[0; WIDTH]; BUCKETS], moves: moves(&steps), steps, scale }
+    }
+
     /// A model of these weights: a row of [`LABELS`] for each bucket, a table of steps from label to label, and the margin in
     /// units of the weights at which a finding is right in about three cases of four.
     pub fn new(rows: &[[i8; LABELS]], steps: &[[i8; LABELS]; LABELS], scale: f32) -> Self {
@@ -52,9 +60,10 @@ impl Model {
             wide.iter_mut().zip(row).for_each(|(to, from)| *to = *from);
             wide
         };
-        let mut model = Self { scale, ..Self::default() };
+        let mut padded = [[0; WIDTH]; WIDTH];
+        padded.iter_mut().zip(steps).for_each(|(to, from)| *to = pad(from));
+        let mut model = Self::without_rows(padded, scale);
         model.rows.iter_mut().zip(rows).for_each(|(to, from)| *to = pad(from));
-        model.steps.iter_mut().zip(steps).for_each(|(to, from)| *to = pad(from));
         model
     }
 
@@ -65,11 +74,12 @@ impl Model {
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
         let rest = bytes.strip_prefix(MAGIC).ok_or(ModelError::Magic)?;
         let (scale, rest) = rest.split_first_chunk::<4>().ok_or(ModelError::Damaged)?;
-        let mut model = Self { scale: f32::from_le_bytes(*scale), ..Self::default() };
-        let (steps, mut rest) = rest.split_at_checked(LABELS * LABELS).ok_or(ModelError::Damaged)?;
-        for (row, step) in model.steps.iter_mut().zip(steps.chunks(LABELS)) {
+        let (table, mut rest) = rest.split_at_checked(LABELS * LABELS).ok_or(ModelError::Damaged)?;
+        let mut steps = [[0; WIDTH]; WIDTH];
+        for (row, step) in steps.iter_mut().zip(table.chunks(LABELS)) {
             row.iter_mut().zip(step).for_each(|(to, from)| *to = from.cast_signed());
         }
+        let mut model = Self::without_rows(steps, f32::from_le_bytes(*scale));
         let mut at = 0;
         while !rest.is_empty() {
             at += number(&mut rest).ok_or(ModelError::Damaged)?;

@@ -26,8 +26,15 @@ impl<'t> View<'t> {
         }
         let mut folded =
             Folded { text: String::with_capacity(text.len()), origin: Vec::with_capacity(text.len() + 1) };
-        for (at, character) in text.char_indices() {
-            folded.push(character, at);
+        let mut at = 0;
+        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+            let plain = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+            folded.copy(rest.get(..plain).unwrap_or_default(), at);
+            at += plain;
+            if let Some(character) = rest.get(plain..).and_then(|rest| rest.chars().next()) {
+                folded.push(character, at);
+                at += character.len_utf8();
+            }
         }
         folded.origin.push(position(text.len()));
         let mut view = Self { text: Cow::Owned(folded.text), origin: folded.origin };
@@ -48,7 +55,10 @@ impl<'t> View<'t> {
     /// Replaces Cyrillic and Greek letters that look Latin, in words that mix them with Latin ones: no language does that, but
     /// someone who hides a name does. A word wholly of such letters is replaced where the text is mostly Latin.
     fn unmask_look_alikes(&mut self) {
-        if !self.text.chars().any(|c| latin_look_alike(c).is_some()) {
+        // The first bytes of U+0340 to U+053F.
+        if !self.text.bytes().any(|byte| matches!(byte, 0xcd..=0xd4))
+            || !self.text.chars().any(|c| latin_look_alike(c).is_some())
+        {
             return;
         }
         let latin = self.text.bytes().filter(u8::is_ascii_alphabetic).count();
@@ -91,9 +101,7 @@ struct Folded {
 
 impl Folded {
     fn push(&mut self, character: char, at: usize) {
-        if character.is_ascii() {
-            self.put(character, at);
-        } else if let Some(plain) = plain(character) {
+        if let Some(plain) = plain(character) {
             for letter in plain.chars() {
                 self.put(letter, at);
             }
@@ -112,6 +120,12 @@ impl Folded {
                 self.put(character, at);
             }
         }
+    }
+
+    /// Takes letters of ASCII that begin at `at` as they are.
+    fn copy(&mut self, letters: &str, at: usize) {
+        self.text.push_str(letters);
+        self.origin.extend((position(at)..).take(letters.len()));
     }
 
     fn put(&mut self, character: char, at: usize) {

@@ -1,6 +1,6 @@
 //! Tokens: words, numbers, mixtures of both and single signs, with what the lists know of them.
 
-use crate::gazetteer::{Lex, Lexicon};
+use crate::gazetteer::{Cue, Lex, Lexicon};
 
 /// What a token is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub(crate) struct Token {
     /// Of the lower-case form.
     pub(crate) hash: u64,
     pub(crate) lex: Lex,
+    /// What it tells about its neighbours.
+    pub(crate) cue: Cue,
     pub(crate) made: Made,
     pub(crate) case: Case,
     pub(crate) gap: Gap,
@@ -65,6 +67,7 @@ impl Token {
         end: u32::MAX,
         hash: 0,
         lex: Lex::EMPTY,
+        cue: Cue::NONE,
         made: Made::Sign,
         case: Case::Lower,
         gap: Gap::Paragraph,
@@ -199,14 +202,18 @@ pub(crate) fn tokens<'v>(text: &'v str, lexicon: &Lexicon) -> Tokens<'v> {
             _ => {
                 let mut token = read(text, at);
                 token.gap = gap;
-                if token.made == Made::Word {
-                    token.lex = lexicon.of(token.hash);
-                }
                 at = token.end as usize;
                 gap = Gap::None;
                 list.push(token);
             }
         }
+    }
+    // In passes of their own: a look-up waits for memory, and so the processor waits for many of them at once.
+    for token in list.iter_mut().filter(|token| token.made == Made::Word) {
+        token.lex = lexicon.of(token.hash);
+    }
+    for token in list.iter_mut().filter(|token| token.lex.has(Lex::CUE)) {
+        token.cue = lexicon.cue(token.hash);
     }
     Tokens { text, list }
 }
@@ -255,7 +262,17 @@ fn read(text: &str, start: usize) -> Token {
     };
     let (start, end) =
         (u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(scan.end).unwrap_or(u32::MAX));
-    Token { start, end, hash: finish(scan.hash), lex: Lex::EMPTY, made, case, gap: Gap::None, first }
+    Token {
+        start,
+        end,
+        hash: finish(scan.hash),
+        lex: Lex::EMPTY,
+        cue: Cue::NONE,
+        made,
+        case,
+        gap: Gap::None,
+        first,
+    }
 }
 
 /// A token in the making.
