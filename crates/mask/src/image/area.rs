@@ -50,6 +50,16 @@ impl Area {
             && self.bottom >= other.bottom
     }
 
+    /// What lies in both.
+    pub(crate) fn shared(&self, other: &Self) -> Self {
+        Self {
+            left: self.left.max(other.left),
+            top: self.top.max(other.top),
+            right: self.right.min(other.right),
+            bottom: self.bottom.min(other.bottom),
+        }
+    }
+
     /// The smallest area around both.
     pub fn union(&self, other: &Self) -> Self {
         Self {

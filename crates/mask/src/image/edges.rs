@@ -20,7 +20,7 @@ const AROUND: u32 = 64;
 const MERGED_MAX: usize = 256;
 
 /// Joins regions where one around both is not larger than the two.
-fn merged(mut regions: Vec<Area>) -> Vec<Area> {
+pub(super) fn merged(mut regions: Vec<Area>) -> Vec<Area> {
     let size = |area: &Area| u64::from(area.width()) * u64::from(area.height());
     if regions.len() > MERGED_MAX {
         return regions;

@@ -74,7 +74,8 @@ impl std::fmt::Debug for Reader {
 /// What was seen on an image before, so that what did not change is not looked at again.
 ///
 /// The networks give equal results for equal pixels: leaving out a tile or a box whose pixels are the same changes nothing of
-/// the result. It is why an image can be read again after each round of masking in a fraction of the time.
+/// the result. Of a tile that changed in a small part, that part with what surrounds it is looked at, as a tile of its own. It is
+/// why an image can be read again after each round of masking in a fraction of the time.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// How the image is cut: by the edges it had at first. What is filled has no text, and its edges are no reason to look.
@@ -87,7 +88,19 @@ impl Memory {
     /// Forgets all that touched an area.
     pub(super) fn forget(&mut self, changed: &[Area]) {
         let touches = |area: &Area| changed.iter().any(|changed| changed.intersects(area));
-        self.tiles.retain(|(tile, _)| !touches(&tile.source));
+        let mut patches = Vec::new();
+        self.tiles.retain_mut(|(tile, boxes)| {
+            let own = tile.patches(changed);
+            if own.iter().map(Tile::size).sum::<usize>() > tile.size() / 2 {
+                return false;
+            }
+            boxes.retain(|text| !touches(&text.area(0.0, 1.0, u32::MAX, u32::MAX)));
+            patches.extend(own);
+            true
+        });
+        if let Some(layout) = &mut self.layout {
+            layout.extend(patches);
+        }
         // A crop's edge takes its neighbours' colours in.
         self.lines.retain(|(_, line)| !touches(&line.area.grown(2, u32::MAX, u32::MAX)));
     }
@@ -160,7 +173,7 @@ impl Reader {
             }
         }
         // The largest first: so that no thread begins one when the others are done.
-        unseen.sort_by_key(|tile| std::cmp::Reverse(tile.rows * tile.columns));
+        unseen.sort_by_key(|tile| std::cmp::Reverse(tile.size()));
         let found = workers::each(&unseen, |tile, options| self.detect(raster, tile, border, options));
         for (tile, found) in unseen.into_iter().zip(found) {
             memory.tiles.push((tile, found?));
@@ -226,11 +239,14 @@ impl Reader {
 
     /// Reads crops (and whether each is inverted) in batches of about equal width.
     fn recognise(&self, raster: &Raster, crops: &[(TextBox, bool)]) -> Result<Vec<Reading>, ImageError> {
+        let width = |at: &usize| crops.get(*at).map_or(0, |(text, _)| recognise::crop_width(text));
         let mut order: Vec<usize> = (0..crops.len()).collect();
-        order.sort_by_key(|at| crops.get(*at).map_or(0, |(text, _)| recognise::crop_width(text)));
-        // Few crops are shared out, so that no thread stands idle; the widest come first.
+        // The widest come first, so that no thread begins one when the others are done.
+        order.sort_by_key(|at| std::cmp::Reverse(width(at)));
+        // Few crops are shared out, so that no thread stands idle.
         let size = order.len().div_ceil(workers::count()).clamp(1, BATCH_MAX);
-        let batches: Vec<&[usize]> = order.rchunks(size).collect();
+        let alike = |a: &usize, b: &usize| width(b) * 4 >= width(a) * 3 || width(a) <= CROP_WIDTH_MIN;
+        let batches: Vec<&[usize]> = order.chunk_by(alike).flat_map(|group| group.chunks(size)).collect();
         let read = workers::each(&batches, |batch, options| {
             let crops: Vec<_> = batch.iter().filter_map(|at| crops.get(*at).copied()).collect();
             self.recognise_batch(raster, &crops, options)

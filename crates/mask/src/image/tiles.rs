@@ -2,7 +2,7 @@
 
 use super::Area;
 use super::area::TextBox;
-use super::edges::Edges;
+use super::edges::{Edges, merged};
 use super::raster::Raster;
 
 /// Side of a tile as the network sees it, in pixels.
@@ -18,6 +18,8 @@ const ENLARGE_MAX: f32 = 2.0;
 const MARGIN: u32 = 16;
 /// Side of the whole image seen small, for letters too large for a tile.
 const OVERVIEW: f32 = 512.0;
+/// What a tile's part that is looked at again shows of its surroundings, in the network's pixels.
+const PATCH_BORDER: f32 = 64.0;
 /// A box whose shorter side is more than this share of the image's longer side is part of the picture, not text.
 const LETTER_SHARE_MAX: f32 = 0.25;
 /// Where there is an overview, boxes on tiles count up to this height only (in the tile's pixels): a tile sees too little
@@ -88,20 +90,33 @@ fn spans(length: u32, side: u32, shared: u32) -> Vec<(u32, u32)> {
 }
 
 impl Tile {
+    /// How many pixels the network sees.
+    pub(super) fn size(&self) -> usize {
+        self.columns * self.rows
+    }
+
+    /// The parts of it that lie around what changed, as tiles.
+    pub(super) fn patches(&self, changed: &[Area]) -> Vec<Self> {
+        let around = (PATCH_BORDER / self.scale) as u32;
+        let parts = changed.iter().filter(|changed| changed.intersects(&self.source));
+        let parts = parts.map(|changed| changed.grown(around, u32::MAX, u32::MAX).shared(&self.source));
+        merged(parts.collect()).into_iter().map(|part| tile(part, self.scale, self.is_overview)).collect()
+    }
+
     /// Its pixels as three planes of values from -1 to 1; `None` if all are of one colour, for then there is nothing to see.
     pub(super) fn planes(&self, raster: &Raster, border: f32) -> Option<Vec<f32>> {
-        let size = self.columns * self.rows;
+        let size = self.size();
         let mut planes = vec![border / 127.5 - 1.0; 3 * size];
         let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+        let inside = |side: usize, length: u32| {
+            let end = MARGIN as usize + (length as f32 * self.scale).ceil() as usize;
+            MARGIN as usize..end.min(side)
+        };
         let points = ((1.0 / self.scale).round() as usize).clamp(1, 8);
         let (left, top) = (self.source.left as f32, self.source.top as f32);
-        for row in 0..self.rows {
-            for column in 0..self.columns {
+        for row in inside(self.rows, self.source.height()) {
+            for column in inside(self.columns, self.source.width()) {
                 let (u, v) = (column as f32 - MARGIN as f32, row as f32 - MARGIN as f32);
-                let inside = |at: f32, length: u32| at >= 0.0 && at < length as f32 * self.scale;
-                if !inside(u, self.source.width()) || !inside(v, self.source.height()) {
-                    continue;
-                }
                 let colour = self.colour(raster, (u, v), (left, top), points);
                 for (plane, value) in colour.into_iter().enumerate() {
                     (low, high) = (low.min(value), high.max(value));
