@@ -3,6 +3,7 @@
 //! The tagger weighs all of this better; these rules are what the scan tier has, and what the full tier finds even where the
 //! tagger is unsure.
 
+mod east;
 mod people;
 mod places;
 
@@ -23,6 +24,9 @@ pub(crate) fn find(page: &Page<'_>, out: &mut Vec<Entity>) {
         }
         if token.is_capital() {
             places::at(page, index, out);
+        }
+        if !token.first.is_ascii() {
+            east::at(page, index, out);
         }
     }
 }

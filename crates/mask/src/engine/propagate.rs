@@ -45,6 +45,9 @@ impl Names {
                 let token = page.tokens.at(index);
                 if self.words.len() < WORDS_MAX
                     && tells(token)
+                    // In writing without blanks a name is a part of what looks like one word.
+                    && entity.range.start <= token.start as usize
+                    && token.end as usize <= entity.range.end
                     && !page.cue(index).has(Cue::TITLE.with(Cue::CREDENTIAL))
                 {
                     let (at, bit) = bit(token.hash);

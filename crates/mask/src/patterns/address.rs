@@ -2,7 +2,7 @@
 
 use super::{Page, found};
 use crate::gazetteer::{Cue, Lex};
-use crate::text::token::{Case, Gap, Made, Token, hashed, hashed_all};
+use crate::text::token::{Case, Gap, Made, Token, hash_of, hashed, hashed_all};
 use crate::{Entity, Kind};
 
 /// Words between a house number and the kind of street.
@@ -180,6 +180,10 @@ fn headed(page: &Page<'_>, index: usize) -> Option<usize> {
     if tokens.at(number).is(b',') {
         number += 1;
     }
+    // "дом 12", "д. 12".
+    if tokens.at(number).hash == hash_of("дом") || tokens.at(number).hash == hash_of("д") {
+        number += 1 + usize::from(tokens.at(number + 1).is(b'.'));
+    }
     let token = tokens.at(number);
     (token.has_digit() && token.len() <= 6 && token.gap <= Gap::Blank).then_some(number)
 }
@@ -197,7 +201,8 @@ fn headed_name(page: &Page<'_>, index: usize) -> Option<usize> {
         if token.gap > Gap::Blank {
             break;
         }
-        if token.is_capital() {
+        // Scripts without capitals.
+        if token.is_capital() || token.made == Made::Word && token.first >= 0xd6 {
             last = Some(at);
         } else if !(is_small(token) || token.is(b'-') || token.is(b'\'')) {
             break;

@@ -76,6 +76,10 @@ fn shape(run: &Run, groups: &[Group], context: Cue) -> Option<(Kind, f32, &'stat
         [4, 4, 4, 4] | [4, 6, 5] | [4, 4, 4, 4, 3] | [4, 6, 4] if same => {
             return Some((Kind::Account, 0.9, "card"));
         }
+        // Numbers of persons in India and Japan; years are written so too.
+        [4, 4, 4] if same && !groups.iter().all(|group| (1900..2100).contains(&group.value)) => {
+            return Some((Kind::Id, 0.7, "groups"));
+        }
         _ => {}
     }
     if run.plus && (8..=15).contains(&digits) && lengths.iter().all(|length| *length <= 12) {

@@ -145,3 +145,39 @@ fn trace(best: &[i16; WIDTH], back: &[[u8; WIDTH]], own: &[[i16; WIDTH]]) -> Vec
     path.reverse();
     path
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number below 128, made of others.
+    fn noise(seed: usize) -> i8 {
+        (crate::text::token::finish(seed as u64) >> 40) as i8
+    }
+
+    #[test]
+    fn a_row_of_registers_steps_as_one_label_after_another_does() {
+        let mut steps = [[0_i8; WIDTH]; WIDTH];
+        for (from, row) in steps.iter_mut().enumerate() {
+            row.iter_mut().enumerate().for_each(|(to, step)| *step = noise(from * WIDTH + to));
+        }
+        let moves = moves(&steps);
+        let mut best = [FORBIDDEN; WIDTH];
+        best[..LABELS].fill(0);
+        for round in 1..500_usize {
+            let (next, from) = step(&best, &moves);
+            for to in 0..LABELS {
+                let before = (0..LABELS).filter(|from| may_follow(*from, to));
+                let score = |from: usize| i32::from(best[from]) + i32::from(steps[from][to]);
+                let top = before.clone().map(score).max().unwrap_or_default();
+                assert_eq!(i32::from(next[to]), top, "round {round}, label {to}");
+                assert_eq!(before.clone().find(|from| score(*from) == top), Some(usize::from(from[to])));
+            }
+            // The widest sums that a token can have.
+            let sums = |to: usize| i16::from(noise(round * 1000 + to)) * FEATURES_MAX as i16;
+            let next: Vec<i16> = (0..LABELS).map(|to| next[to] + sums(to)).collect();
+            let top = next.iter().copied().max().unwrap_or_default();
+            best.iter_mut().zip(next).for_each(|(best, next)| *best = next - top);
+        }
+    }
+}

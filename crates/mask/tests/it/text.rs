@@ -197,6 +197,28 @@ fn letters_in_disguise_hide_nothing() {
 }
 
 #[test]
+fn names_and_streets_are_found_in_writing_without_capitals() {
+    let scan = |text: &str| Engine::new().find(text, &Ask { tier: Tier::Scan, ..Ask::default() });
+    for (text, kind, values) in [
+        ("患者王芳，女，高血压病史十年。", Kind::Name, &["王芳"][..]),
+        ("氏名：佐藤花子　担当医：鈴木一郎先生", Kind::Name, &["佐藤花子", "鈴木一郎"]),
+        ("昨日、田中様は高血圧の治療のため来院した。", Kind::Name, &["田中"]),
+        ("환자 김민수 님이 내원하였다.", Kind::Name, &["김민수"]),
+        ("ул. Ленина, д. 12, Москва", Kind::Location, &["ул. Ленина, д. 12"]),
+        ("כתובת: רחוב הרצל 12", Kind::Location, &["רחוב הרצל 12"]),
+        ("マイナンバー 1234 5678 9012 有効", Kind::Id, &["1234 5678 9012"]),
+    ] {
+        let found: Vec<_> = scan(text).into_iter().filter(|entity| entity.kind == kind).collect();
+        let texts: Vec<&str> = found.iter().map(|entity| &text[entity.range.clone()]).collect();
+        assert_eq!(texts, values, "{text}");
+    }
+    for text in ["患者教育和随访计划", "高血圧の治療を続ける。", "何时复查由医生决定。", "고혈압 병력 있음"]
+    {
+        assert_eq!(scan(text), [], "{text}");
+    }
+}
+
+#[test]
 fn a_text_that_was_masked_is_left_as_it_is() {
     leaves("[NAME] was seen at [LOCATION] on [DATE], MRN [MRN], call [PHONE_2]. Dr. [NAME] agrees.");
 }
