@@ -9,6 +9,7 @@
 
 mod dictionary;
 mod error;
+mod j2k;
 mod model;
 mod pixels;
 mod read;

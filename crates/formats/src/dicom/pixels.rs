@@ -1,5 +1,6 @@
 //! The frames of an image: decoded, filled, put back uncompressed.
 
+use super::j2k::{self, Shape};
 use super::model::{Element, File, Value};
 use super::{DicomError, Syntax, Tag, Vr, rle};
 
@@ -56,7 +57,7 @@ impl std::fmt::Debug for Pixels {
 impl Pixels {
     /// Decodes the pixels of a file; `None` if it has none.
     ///
-    /// Uncompressed, deflated, RLE and JPEG (baseline, and lossless processes 14) are decoded. Bits above those stored are
+    /// Uncompressed, deflated, RLE, JPEG (baseline, and lossless processes 14) and JPEG 2000 are decoded. Bits above those stored are
     /// cleared: old overlays are kept there. YBR colours become RGB.
     ///
     /// # Errors
@@ -166,6 +167,9 @@ impl Pixels {
             let decoded = if is_rle {
                 rle::decode(bytes, self.rows * self.columns, self.samples, self.unit)
                     .ok_or_else(|| "RLE segments are broken".to_owned())
+            } else if Syntax::JPEG_2000.contains(&syntax.uid.as_str()) {
+                let Self { rows, columns, samples, unit, .. } = *self;
+                j2k::decode(bytes, Shape { rows, columns, samples, unit })
             } else {
                 self.jpeg(bytes, syntax)
             };
@@ -289,7 +293,8 @@ fn frames_of(parts: &[Vec<u8>], count: usize, is_rle: bool) -> Option<Vec<Vec<u8
     }
     let mut frames: Vec<Vec<u8>> = Vec::new();
     for part in parts {
-        if part.starts_with(&[0xFF, 0xD8]) {
+        // The first marker of JPEG, and that of JPEG 2000.
+        if part.starts_with(&[0xFF, 0xD8]) || part.starts_with(&[0xFF, 0x4F, 0xFF, 0x51]) {
             frames.push(Vec::new());
         }
         frames.last_mut()?.extend_from_slice(part);

@@ -26,6 +26,8 @@ impl Syntax {
     pub const IMPLICIT: &str = "1.2.840.10008.1.2";
     /// Explicit VR Little Endian.
     pub const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+    /// JPEG 2000 Image Compression, lossless only and not.
+    pub const JPEG_2000: [&str; 2] = ["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"];
     /// RLE Lossless.
     pub const RLE: &str = "1.2.840.10008.1.2.5";
 

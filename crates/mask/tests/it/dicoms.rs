@@ -472,6 +472,24 @@ fn clean_graphics_keeps_the_overlay_without_its_comments() {
 }
 
 #[test]
+fn frames_in_jpeg_2000_are_looked_at_and_written_uncompressed() {
+    let frame = include_bytes!("../../../formats/tests/j2k/grey16.j2k");
+    let mut file = picture(2);
+    file.syntax = dicom::Syntax::of(dicom::Syntax::JPEG_2000[0]).unwrap();
+    let fragments = vec![Vec::new(), frame.to_vec(), frame.to_vec()];
+    file.data.put(Tag::new(0x7FE0, 0x0010), Element { vr: Vr::OB, value: Value::Fragments(fragments) });
+    let masked = mask(&dicom::write(&file), &DicomOptions::default()).unwrap();
+    assert_eq!(masked.frames.len(), 2);
+    let file = dicom::read(&masked.bytes, &dicom::Limits::default()).unwrap();
+    assert_eq!(file.syntax, dicom::Syntax::explicit());
+    let Some(Value::Bytes(pixels)) = file.data.get(Tag::new(0x7FE0, 0x0010)).map(|element| &element.value)
+    else {
+        panic!("no pixels")
+    };
+    assert_eq!(pixels.len(), 32 * 48 * 2 * 2);
+}
+
+#[test]
 fn pixels_that_cannot_be_looked_at_are_refused() {
     let mut file = picture(1);
     file.syntax = dicom::Syntax::of("1.2.840.10008.1.2.4.80").unwrap();
