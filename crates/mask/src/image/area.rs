@@ -117,6 +117,17 @@ impl TextBox {
         }
     }
 
+    /// Whether both show the same: their edges differ by less than an eighth of the height.
+    pub(crate) fn is_near(&self, other: &Self) -> bool {
+        let close = |a: f32, b: f32| (a - b).abs() * 8.0 <= self.height.min(self.width);
+        let edges = |text: &Self| {
+            let (across, down) = (text.width / 2.0, text.height / 2.0);
+            let (x, y) = text.centre;
+            [x - across, x + across, y - down, y + down]
+        };
+        self.along == other.along && edges(self).into_iter().zip(edges(other)).all(|(a, b)| close(a, b))
+    }
+
     /// Whether it stands straight.
     pub(crate) fn is_upright(&self) -> bool {
         self.along == (1.0, 0.0)

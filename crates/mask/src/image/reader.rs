@@ -6,12 +6,14 @@ use rten_tensor::{NdTensor, Tensor};
 
 use super::area::TextBox;
 use super::raster::Raster;
-use super::recognise::{self, CROP_HEIGHT, CROP_WIDTH_MIN, Reading};
+use super::recognise::{self, CROP_HEIGHT, CROP_WIDTH_MIN, Crop, Reading};
 use super::tiles::{self, Tile};
 use super::{Area, ImageError, detect, workers};
 
 /// Crops that go through the recogniser together.
 const BATCH_MAX: usize = 8;
+/// A long line that was read squeezed, and less surely than this, is read again in all of its width.
+const SQUEEZED_FROM: f32 = 0.96;
 /// A reading less sure than this is tried upside down and with inverted contrast.
 const RETRY_BELOW: f32 = 0.75;
 /// A box this much higher than wide is text turned by a quarter.
@@ -74,7 +76,7 @@ impl std::fmt::Debug for Reader {
 /// What was seen on an image before, so that what did not change is not looked at again.
 ///
 /// The networks give equal results for equal pixels: leaving out a tile or a box whose pixels are the same changes nothing of
-/// the result. Of a tile that changed in a small part, that part with what surrounds it is looked at, as a tile of its own. It is
+/// the result, and a box that moved by less than a letter shows the same. Of a tile that changed in a small part, that part with what surrounds it is looked at, as a tile of its own. It is
 /// why an image can be read again after each round of masking in a fraction of the time.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
@@ -143,7 +145,7 @@ impl Reader {
         let mut known = std::mem::take(&mut memory.lines);
         let (mut lines, mut unread) = (Vec::new(), Vec::new());
         for text in boxes {
-            match known.iter().position(|(seen, _)| *seen == text) {
+            match known.iter().position(|(seen, _)| seen.is_near(&text)) {
                 Some(at) => lines.push(known.swap_remove(at)),
                 None => unread.push(text),
             }
@@ -162,9 +164,29 @@ impl Reader {
         if u64::from(width) * u64::from(height) > self.limits.pixels_max {
             return Err(ImageError::TooManyPixels { width, height, pixels_max: self.limits.pixels_max });
         }
+        if memory.layout.is_none() {
+            memory.layout = Some(match tiles::page(raster) {
+                Some(mut page) => {
+                    self.look(raster, &page, memory)?;
+                    page.extend(tiles::rest(raster, &tiles::joined(&memory.tiles, raster)));
+                    page
+                }
+                None => tiles::of(raster),
+            });
+        }
+        let layout = memory.layout.clone().unwrap_or_default();
+        self.look(raster, &layout, memory)?;
+        let boxes = tiles::joined(&memory.tiles, raster);
+        if boxes.len() > self.limits.boxes_max {
+            return Err(ImageError::TooMuchText { boxes_max: self.limits.boxes_max });
+        }
+        Ok(boxes)
+    }
+
+    /// Looks at the tiles of a layout that were not seen before.
+    fn look(&self, raster: &Raster, layout: &[Tile], memory: &mut Memory) -> Result<(), ImageError> {
         let border = raster.border_grey();
         let mut known = std::mem::take(&mut memory.tiles);
-        let layout = memory.layout.get_or_insert_with(|| tiles::of(raster));
         let mut unseen: Vec<Tile> = Vec::new();
         for tile in layout.iter().copied() {
             match known.iter().position(|(seen, _)| *seen == tile) {
@@ -180,11 +202,7 @@ impl Reader {
         }
         // Joining goes by the order of tiles, which must not depend on which of them were seen before.
         memory.tiles.sort_by_key(|(tile, _)| layout.iter().position(|other| other == tile));
-        let boxes = tiles::joined(&memory.tiles, raster);
-        if boxes.len() > self.limits.boxes_max {
-            return Err(ImageError::TooMuchText { boxes_max: self.limits.boxes_max });
-        }
-        Ok(boxes)
+        Ok(())
     }
 
     /// The boxes on one tile, in pixels of the image.
@@ -207,13 +225,19 @@ impl Reader {
 
     /// The best reading of each box, with the box turned as it was read.
     fn readings(&self, raster: &Raster, boxes: &[TextBox]) -> Result<Vec<(TextBox, Reading)>, ImageError> {
-        let first: Vec<(TextBox, bool)> = boxes
+        let first: Vec<Crop> = boxes
             .iter()
-            .map(|text| if is_turned(text) { text.turned(false) } else { *text })
-            .map(|text| (text, false))
+            .map(|text| Crop::fast(if is_turned(text) { text.turned(false) } else { *text }))
             .collect();
         let mut best: Vec<(TextBox, Reading)> =
-            first.iter().map(|(text, _)| *text).zip(self.recognise(raster, &first)?).collect();
+            first.iter().map(|crop| crop.text).zip(self.recognise(raster, &first)?).collect();
+        let squeezed = best
+            .iter()
+            .zip(&first)
+            .enumerate()
+            .filter(|(_, ((_, reading), crop))| crop.is_squeezed && reading.score < SQUEEZED_FROM);
+        let whole = squeezed.map(|(at, (_, crop))| (at, Crop::of(crop.text))).collect();
+        self.better(raster, whole, &mut best)?;
         // Of turned text nobody knows which way it runs, and upside down a part of it may read well.
         let doubtful: Vec<usize> = best
             .iter()
@@ -223,23 +247,36 @@ impl Reader {
             .map(|(at, _)| at)
             .collect();
         // Upside down (for a turned box: the other way) and as the negative.
-        let flipped = doubtful.iter().filter_map(|at| Some((*at, (first.get(*at)?.0.flipped(), false))));
-        let inverted = doubtful.iter().filter_map(|at| Some((*at, (first.get(*at)?.0, true))));
-        let (places, crops): (Vec<usize>, Vec<(TextBox, bool)>) = flipped.chain(inverted).unzip();
-        let readings = self.recognise(raster, &crops)?;
-        for ((at, (text, _)), reading) in places.into_iter().zip(crops).zip(readings) {
-            if let Some(slot) = best.get_mut(at)
-                && reading.score > slot.1.score
-            {
-                *slot = (text, reading);
-            }
-        }
+        let of = |at: &usize| first.get(*at).map(|crop| (*at, crop.text));
+        let flipped = doubtful.iter().filter_map(of).map(|(at, text)| (at, Crop::of(text.flipped())));
+        let inverted = doubtful.iter().filter_map(of);
+        let inverted = inverted.map(|(at, text)| (at, Crop { is_inverted: true, ..Crop::of(text) }));
+        self.better(raster, flipped.chain(inverted).collect(), &mut best)?;
         Ok(best)
     }
 
-    /// Reads crops (and whether each is inverted) in batches of about equal width.
-    fn recognise(&self, raster: &Raster, crops: &[(TextBox, bool)]) -> Result<Vec<Reading>, ImageError> {
-        let width = |at: &usize| crops.get(*at).map_or(0, |(text, _)| recognise::crop_width(text));
+    /// Reads further crops of boxes, by their place, and keeps what is surer than the best so far.
+    fn better(
+        &self,
+        raster: &Raster,
+        crops: Vec<(usize, Crop)>,
+        best: &mut [(TextBox, Reading)],
+    ) -> Result<(), ImageError> {
+        let (places, crops): (Vec<usize>, Vec<Crop>) = crops.into_iter().unzip();
+        let readings = self.recognise(raster, &crops)?;
+        for ((at, crop), reading) in places.into_iter().zip(crops).zip(readings) {
+            if let Some(slot) = best.get_mut(at)
+                && reading.score > slot.1.score
+            {
+                *slot = (crop.text, reading);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads crops in batches of about equal width.
+    fn recognise(&self, raster: &Raster, crops: &[Crop]) -> Result<Vec<Reading>, ImageError> {
+        let width = |at: &usize| crops.get(*at).map_or(0, Crop::width);
         let mut order: Vec<usize> = (0..crops.len()).collect();
         // The widest come first, so that no thread begins one when the others are done.
         order.sort_by_key(|at| std::cmp::Reverse(width(at)));
@@ -265,16 +302,16 @@ impl Reader {
     fn recognise_batch(
         &self,
         raster: &Raster,
-        crops: &[(TextBox, bool)],
+        crops: &[Crop],
         options: RunOptions,
     ) -> Result<Vec<Reading>, ImageError> {
-        let widths: Vec<usize> = crops.iter().map(|(text, _)| recognise::crop_width(text)).collect();
+        let widths: Vec<usize> = crops.iter().map(Crop::width).collect();
         let widest = widths.iter().copied().max().unwrap_or(0).max(CROP_WIDTH_MIN);
         let stride = widest.next_multiple_of(32);
         let size = 3 * CROP_HEIGHT * stride;
         let mut planes = vec![0.0; crops.len() * size];
-        for ((text, inverted), planes) in crops.iter().zip(planes.chunks_exact_mut(size)) {
-            recognise::crop(raster, text, *inverted, stride, planes);
+        for (crop, planes) in crops.iter().zip(planes.chunks_exact_mut(size)) {
+            recognise::draw(raster, crop, stride, planes);
         }
         let shape = [crops.len(), 3, CROP_HEIGHT, stride];
         let steps = run(&self.recogniser, "recognition", shape, planes, options)?;
@@ -282,8 +319,8 @@ impl Reader {
         if count != crops.len() || steps_each == 0 || classes < 2 {
             return Err(ImageError::Run { model: "recognition", reason: "it gives no steps".to_owned() });
         }
-        let values = steps.to_vec();
-        let steps = values.chunks_exact(steps_each * classes);
+        let values = steps.to_contiguous();
+        let steps = values.data().chunks_exact(steps_each * classes);
         let filled = widths.iter().map(|width| *width as f32 / stride as f32);
         Ok(steps
             .zip(filled)

@@ -27,6 +27,13 @@ const LETTER_SHARE_MAX: f32 = 0.25;
 const TILE_HEIGHT_MAX: f32 = 96.0;
 /// In the overview only boxes of this height (in its pixels) count; smaller ones the tiles see better.
 const OVERVIEW_HEIGHT_MIN: f32 = 16.0;
+/// A page of print is first looked at in half its size: a quarter of the work, and for print of usual size all of it.
+const PAGE_SCALE: f32 = 0.5;
+/// The same as [`OVERVIEW_HEIGHT_MIN`] there.
+const PAGE_HEIGHT_MIN: f32 = 12.0;
+/// Pixels of a page that are like its border, at least, as a share; and by how many grey levels they may differ from it.
+const PAGE_SHARE: f32 = 0.7;
+const PAPER: f32 = 24.0;
 
 /// One part of the image, scaled for the network.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,42 +45,87 @@ pub(super) struct Tile {
     /// Size for the network.
     pub(super) columns: usize,
     pub(super) rows: usize,
-    is_overview: bool,
+    /// Boxes of less height, in its pixels, are left to tiles of more; 0 in those of most.
+    height_min: f32,
 }
 
 /// The tiles of an image: the parts that have edges, for text has, cut to a bounded size.
 pub(super) fn of(raster: &Raster) -> Vec<Tile> {
     let (width, height) = (raster.width(), raster.height());
-    let edges = Edges::of(raster);
-    let short = width.min(height).max(1) as f32;
-    let scale = (SHORT_SIDE / short).clamp(1.0, ENLARGE_MAX);
-    let side = (SIDE as f32 / scale) as u32;
-    let shared = (SHARED as f32 / scale) as u32;
-    let mut tiles = Vec::new();
-    for region in edges.regions(width, height) {
-        for (top, rows) in spans(region.height(), side, shared) {
-            for (left, columns) in spans(region.width(), side, shared) {
-                tiles.push(tile(
-                    Area::new(region.left + left, region.top + top, columns, rows),
-                    scale,
-                    false,
-                ));
-            }
-        }
-    }
+    let mut tiles = fine(raster, &Edges::of(raster));
+    let side = (SIDE as f32 / scale_of(raster)) as u32;
     if width.max(height) > side {
         let scale = OVERVIEW / width.max(height) as f32;
-        tiles.push(tile(Area::new(0, 0, width, height), scale, true));
+        tiles.push(tile(Area::new(0, 0, width, height), scale, OVERVIEW_HEIGHT_MIN));
     }
     tiles
 }
 
-fn tile(source: Area, scale: f32, is_overview: bool) -> Tile {
+/// The tiles to begin with if an image is a large page of print; what they leave is for [`rest`].
+pub(super) fn page(raster: &Raster) -> Option<Vec<Tile>> {
+    let is_large = raster.width().max(raster.height()) > SIDE && scale_of(raster) == 1.0;
+    let regions = || Edges::of(raster).regions(raster.width(), raster.height());
+    let tile = |area| tile(area, PAGE_SCALE, PAGE_HEIGHT_MIN);
+    (is_large && is_paper(raster)).then(|| cut(&regions(), PAGE_SCALE).map(tile).collect())
+}
+
+/// The tiles of a page for the edges that no box of its first ones explains.
+pub(super) fn rest(raster: &Raster, boxes: &[TextBox]) -> Vec<Tile> {
+    let mut edges = Edges::of(raster);
+    for text in boxes {
+        edges.clear(&text.area(0.0, 1.0, raster.width(), raster.height()));
+    }
+    fine(raster, &edges)
+}
+
+/// Whether most of an image looks like its border.
+fn is_paper(raster: &Raster) -> bool {
+    const STEP: usize = 4;
+    let border = raster.border_grey();
+    let (mut like, mut all) = (0_u32, 0_u32);
+    for y in (0..raster.height()).step_by(STEP) {
+        for x in (0..raster.width()).step_by(STEP) {
+            let [red, green, blue] = raster.at(i64::from(x), i64::from(y)).map(f32::from);
+            all += 1;
+            like += u32::from(((red + green + blue) / 3.0 - border).abs() <= PAPER);
+        }
+    }
+    like as f32 >= PAGE_SHARE * all as f32
+}
+
+/// Network pixels for one image pixel, where the network sees most.
+fn scale_of(raster: &Raster) -> f32 {
+    let short = raster.width().min(raster.height()).max(1) as f32;
+    (SHORT_SIDE / short).clamp(1.0, ENLARGE_MAX)
+}
+
+fn fine(raster: &Raster, edges: &Edges) -> Vec<Tile> {
+    let scale = scale_of(raster);
+    let regions = edges.regions(raster.width(), raster.height());
+    cut(&regions, scale).map(|area| tile(area, scale, 0.0)).collect()
+}
+
+/// Regions cut to what fits one tile.
+fn cut(regions: &[Area], scale: f32) -> impl Iterator<Item = Area> {
+    let side = (SIDE as f32 / scale) as u32;
+    let shared = (SHARED as f32 / scale) as u32;
+    regions.iter().flat_map(move |region| {
+        let rows = spans(region.height(), side, shared);
+        let columns = spans(region.width(), side, shared);
+        let across = move |(top, height)| {
+            let place = move |(left, width)| Area::new(region.left + left, region.top + top, width, height);
+            columns.clone().into_iter().map(place)
+        };
+        rows.into_iter().flat_map(across)
+    })
+}
+
+fn tile(source: Area, scale: f32, height_min: f32) -> Tile {
     let side = |pixels: u32| {
         let scaled = (pixels as f32 * scale).ceil() as u32 + 2 * MARGIN;
         scaled.next_multiple_of(MULTIPLE) as usize
     };
-    Tile { source, scale, columns: side(source.width()), rows: side(source.height()), is_overview }
+    Tile { source, scale, columns: side(source.width()), rows: side(source.height()), height_min }
 }
 
 /// Starts and lengths that cover `length`, of about equal size, `shared` in common.
@@ -100,7 +152,7 @@ impl Tile {
         let around = (PATCH_BORDER / self.scale) as u32;
         let parts = changed.iter().filter(|changed| changed.intersects(&self.source));
         let parts = parts.map(|changed| changed.grown(around, u32::MAX, u32::MAX).shared(&self.source));
-        merged(parts.collect()).into_iter().map(|part| tile(part, self.scale, self.is_overview)).collect()
+        merged(parts.collect()).into_iter().map(|part| tile(part, self.scale, self.height_min)).collect()
     }
 
     /// Its pixels as three planes of values from -1 to 1; `None` if all are of one colour, for then there is nothing to see.
@@ -169,13 +221,13 @@ impl Tile {
 /// All tiles' boxes: what two tiles both saw once, what an edge cut in two whole.
 pub(super) fn joined(tiles: &[(Tile, Vec<TextBox>)], raster: &Raster) -> Vec<TextBox> {
     let side_max = raster.width().max(raster.height()) as f32 * LETTER_SHARE_MAX;
-    let has_overview = tiles.iter().any(|(tile, _)| tile.is_overview);
+    let has_overview = tiles.iter().any(|(tile, _)| tile.height_min > 0.0);
     let mut all: Vec<TextBox> = Vec::new();
     for (tile, boxes) in tiles {
         for text in boxes {
             let side = text.height.min(text.width);
-            let wanted = match (tile.is_overview, has_overview) {
-                (true, _) => side * tile.scale >= OVERVIEW_HEIGHT_MIN,
+            let wanted = match (tile.height_min > 0.0, has_overview) {
+                (true, _) => side * tile.scale >= tile.height_min,
                 (false, true) => side * tile.scale <= TILE_HEIGHT_MAX,
                 (false, false) => true,
             };

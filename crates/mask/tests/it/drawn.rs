@@ -95,19 +95,32 @@ pub(crate) fn radiograph() -> Vec<u8> {
     let points = (0..height).flat_map(|y| (0..width).map(move |x| (i64::from(x), i64::from(y))));
     let mut pixels: Vec<u8> = points.map(|(x, y)| grey(x, y)).collect();
     for line in &LINES {
-        for (letter, start) in line.text.chars().zip((line.left..).step_by((STEP * DOT) as usize)) {
-            for (row, bits) in (0..).zip(dots(letter)) {
-                for column in (0..5).filter(|column| bits >> (4 - column) & 1 == 1) {
-                    let dot = Area::new(start + column * DOT, line.top + row * DOT, DOT, DOT);
-                    for y in dot.top..dot.bottom {
-                        let from = (y * width + dot.left) as usize;
-                        pixels[from..from + DOT as usize].fill(235);
-                    }
+        write(&mut pixels, width, line.text, (line.left, line.top), DOT, 235);
+    }
+    pixels
+}
+
+/// Writes a line into grey pixels, `width` a row, with dots of so many pixels; the area of its letters.
+pub(crate) fn write(
+    pixels: &mut [u8],
+    width: u32,
+    text: &str,
+    (left, top): (u32, u32),
+    dot: u32,
+    grey: u8,
+) -> Area {
+    for (letter, start) in text.chars().zip((left..).step_by((STEP * dot) as usize)) {
+        for (row, bits) in (0..).zip(dots(letter)) {
+            for column in (0..5).filter(|column| bits >> (4 - column) & 1 == 1) {
+                for y in top + row * dot..top + (row + 1) * dot {
+                    let from = (y * width + start + column * dot) as usize;
+                    pixels[from..from + dot as usize].fill(grey);
                 }
             }
         }
     }
-    pixels
+    let letters = u32::try_from(text.len()).unwrap();
+    Area::new(left, top, (letters * STEP - 1) * dot, 7 * dot)
 }
 
 fn grey(x: i64, y: i64) -> u8 {

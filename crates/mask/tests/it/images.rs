@@ -12,6 +12,8 @@ use mask::image::{
 };
 use mask::{Entity, Kind, Reason};
 
+use crate::drawn::write;
+
 pub(crate) fn shared() -> PathBuf {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     std::env::var_os("WARD_SHARED").map_or(beside, PathBuf::from)
@@ -99,6 +101,38 @@ fn every_gold_box_of_the_radiographs_is_covered_and_nothing_is_left_to_read() {
             assert_eq!(find(&line.text), [], "{name}: still there at {:?}", line.area);
         }
     }
+}
+
+#[test]
+fn a_page_of_print_is_masked_its_small_print_too() {
+    let Some(reader) = reader() else {
+        eprintln!("skipped: 1 page, models absent");
+        return;
+    };
+    let (width, height) = (1240, 1754);
+    let mut pixels = vec![250; (width * height) as usize];
+    let mut line = |text: &str, top: u32, dot: u32| write(&mut pixels, width, text, (90, top), dot, 10);
+    let plain: Vec<Area> =
+        (0..20).map(|at| line("THE HIP IS STABLE AND CAN BE USED AS BEFORE", 400 + at * 56, 4)).collect();
+    let telling = [
+        line("MILLER, HAROLD BORN 07/23/1961", 120, 4),
+        line("SEEN AT MILLER ON 11/30/2024", 240, 4),
+        line("MILLER 00482913 THIS IS SMALL PRINT AT THE END OF IT", 1640, 2),
+    ];
+    let mut raster = Raster::grey(width, height, pixels).unwrap();
+    let find = |text: &str| {
+        find(text).into_iter().filter(|found| text[found.range.clone()].contains(['M', '0', '1'])).collect()
+    };
+    let known = KnownValues::new();
+    let ask = ImageAsk { find: &find, known: &known, regions: &[], policy: ImagePolicy::default() };
+    let started = Instant::now();
+    let filled = mask_canvas(Some(reader), &mut raster, &ask).unwrap();
+    eprintln!("page: {} ms, {} readings", started.elapsed().as_millis(), filled.readings);
+    for area in telling {
+        assert!(is_covered(&area, &filled.areas), "{area:?} not covered by {:?}", filled.areas);
+    }
+    let kept = plain.iter().filter(|area| !filled.areas.iter().any(|other| other.intersects(area)));
+    assert_eq!(kept.count(), plain.len(), "{:?}", filled.areas);
 }
 
 #[test]
