@@ -71,6 +71,21 @@ impl Edges {
         Self { columns, rows, cells: steps.into_iter().map(|steps| steps >= STEPS_MIN * channels).collect() }
     }
 
+    /// Without the cells that have no other within [`REACH`]: specks, and single letters.
+    pub(super) fn without_specks(self) -> Self {
+        let cells = (0..self.cells.len()).map(|at| self.has_company(at)).collect();
+        Self { cells, ..self }
+    }
+
+    fn has_company(&self, at: usize) -> bool {
+        let columns = self.columns.max(1) as usize;
+        let (x, y) = (at % columns, at / columns);
+        let is_edge = |x: usize, y: usize| x < columns && self.cells.get(y * columns + x) == Some(&true);
+        let reach = REACH as usize;
+        let near = |at: usize| at.saturating_sub(reach)..at + reach + 1;
+        is_edge(x, y) && near(y).any(|v| near(x).any(|u| (u, v) != (x, y) && is_edge(u, v)))
+    }
+
     /// Forgets the edges of an area, and those of the cells that it only touches.
     pub(super) fn clear(&mut self, area: &Area) {
         let columns = area.left / CELL..area.right.div_ceil(CELL).min(self.columns);

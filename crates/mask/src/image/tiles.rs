@@ -52,7 +52,7 @@ pub(super) struct Tile {
 /// The tiles of an image: the parts that have edges, for text has, cut to a bounded size.
 pub(super) fn of(raster: &Raster) -> Vec<Tile> {
     let (width, height) = (raster.width(), raster.height());
-    let mut tiles = fine(raster, &Edges::of(raster));
+    let mut tiles = fine(raster, Edges::of(raster));
     let side = (SIDE as f32 / scale_of(raster)) as u32;
     if width.max(height) > side {
         let scale = OVERVIEW / width.max(height) as f32;
@@ -64,7 +64,7 @@ pub(super) fn of(raster: &Raster) -> Vec<Tile> {
 /// The tiles to begin with if an image is a large page of print; what they leave is for [`rest`].
 pub(super) fn page(raster: &Raster) -> Option<Vec<Tile>> {
     let is_large = raster.width().max(raster.height()) > SIDE && scale_of(raster) == 1.0;
-    let regions = || Edges::of(raster).regions(raster.width(), raster.height());
+    let regions = || Edges::of(raster).without_specks().regions(raster.width(), raster.height());
     let tile = |area| tile(area, PAGE_SCALE, PAGE_HEIGHT_MIN);
     (is_large && is_paper(raster)).then(|| cut(&regions(), PAGE_SCALE).map(tile).collect())
 }
@@ -75,7 +75,7 @@ pub(super) fn rest(raster: &Raster, boxes: &[TextBox]) -> Vec<Tile> {
     for text in boxes {
         edges.clear(&text.area(0.0, 1.0, raster.width(), raster.height()));
     }
-    fine(raster, &edges)
+    fine(raster, edges)
 }
 
 /// Whether most of an image looks like its border.
@@ -99,9 +99,9 @@ fn scale_of(raster: &Raster) -> f32 {
     (SHORT_SIDE / short).clamp(1.0, ENLARGE_MAX)
 }
 
-fn fine(raster: &Raster, edges: &Edges) -> Vec<Tile> {
+fn fine(raster: &Raster, edges: Edges) -> Vec<Tile> {
     let scale = scale_of(raster);
-    let regions = edges.regions(raster.width(), raster.height());
+    let regions = edges.without_specks().regions(raster.width(), raster.height());
     cut(&regions, scale).map(|area| tile(area, scale, 0.0)).collect()
 }
 
