@@ -132,3 +132,16 @@ pub(crate) fn key_hash(key: &str) -> (u64, Option<u64>) {
     let all = words.fold((first, None), |(hash, _), word| (join(hash, word), Some(first)));
     (all.0, all.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_half_full_at_most_so_that_looking_ends_soon() {
+        for Table(slots) in [&Lexicon::shared().words, &Lexicon::shared().cues] {
+            let used = slots.iter().filter(|(_, flags)| *flags != 0).count();
+            assert!(used > 0 && used * 2 <= slots.len(), "{used} of {}", slots.len());
+        }
+    }
+}

@@ -76,8 +76,9 @@ impl std::fmt::Debug for Reader {
 /// What was seen on an image before, so that what did not change is not looked at again.
 ///
 /// The networks give equal results for equal pixels: leaving out a tile or a box whose pixels are the same changes nothing of
-/// the result, and a box that moved by less than a letter shows the same. Of a tile that changed in a small part, that part with what surrounds it is looked at, as a tile of its own. It is
-/// why an image can be read again after each round of masking in a fraction of the time.
+/// the result, and a box that moved by less than a letter shows the same. Of a tile that changed in a small part, that part with
+/// what surrounds it is looked at, as a tile of its own. It is why an image can be read again after each round of masking in a
+/// fraction of the time.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// How the image is cut: by the edges it had at first. What is filled has no text, and its edges are no reason to look.
