@@ -1,4 +1,4 @@
-//! How fast expressions and extraction are: `cargo run --release -p fhir --example speed`. Meaningful on a quiet machine only.
+//! How fast expressions and extraction are: `cargo run --release -p fhir --example expressions`. Meaningful on a quiet machine only.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement may stop at the first surprise")]
 
 use std::hint::black_box;
