@@ -185,7 +185,7 @@ impl Pixels {
     /// One JPEG frame, its samples in this image's size.
     fn jpeg(&self, bytes: &[u8], syntax: &Syntax) -> Result<Vec<u8>, String> {
         if !matches!(syntax.uid.rsplit('.').next(), Some("50" | "51" | "57" | "70")) {
-            return Err("this compression is not decoded".to_owned());
+            return Err(format!("compression {} is not decoded", syntax.uid));
         }
         let mut decoder = jpeg_decoder::Decoder::new(bytes);
         decoder.set_max_decoding_buffer_size(self.frame_bytes().saturating_mul(2).max(1 << 16));

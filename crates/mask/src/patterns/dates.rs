@@ -2,6 +2,8 @@
 //!
 //! A year alone is no finding (45 CFR 164.514(b)(2)(i)(C) lets it stay); a month of a year is one.
 
+use std::ops::Range;
+
 use super::run::{Group, Run};
 use super::{Page, found};
 use crate::gazetteer::{Cue, Lex};
@@ -369,7 +371,8 @@ pub(crate) fn year_after(page: &Page<'_>, index: usize) -> Option<usize> {
 /// `15mar2023`, `11th` before a month, `2023-04-15T10:00`: dates that begin with a mixture of digits and letters.
 pub(super) fn mixed(page: &Page<'_>, index: usize) -> Option<Entity> {
     let token = page.tokens.at(index);
-    if let Some(range) = day_first(page, index) {
+    if let Some(range) = day_first(page, index).or_else(|| east(page.tokens.str(token), token.start as usize))
+    {
         return Some(found(range, Kind::Date, 0.95, "date"));
     }
     let text = page.tokens.str(token);
@@ -387,6 +390,41 @@ pub(super) fn mixed(page: &Page<'_>, index: usize) -> Option<Entity> {
     is.then(|| {
         found(token.start as usize..time_after(page.tokens.text, token.end as usize), Kind::Date, 0.9, "date")
     })
+}
+
+/// The dates of a word, from the first to the last: `1985年3月15日`, `3月15日`, `1985年3月`, with other letters around, for such writing
+/// parts no words. `None` if there are other digits in it, which may be a number of someone's.
+fn east(text: &str, start: usize) -> Option<Range<usize>> {
+    let mut dates: Option<Range<usize>> = None;
+    for (month, _) in text.match_indices('月') {
+        if let Some(date) = east_date(text, month) {
+            dates = Some(dates.map_or(date.clone(), |dates| dates.start..date.end));
+        }
+    }
+    let dates = dates?;
+    let other = |part: Option<&str>| part.unwrap_or_default().bytes().any(|byte| byte.is_ascii_digit());
+    let numbered = text.get(dates.clone()).unwrap_or_default().split(|c: char| !c.is_ascii_digit());
+    let long = numbered.map(str::len).any(|digits| digits > 4);
+    (!long && !other(text.get(..dates.start)) && !other(text.get(dates.end..)))
+        .then(|| start + dates.start..start + dates.end)
+}
+
+/// The date whose sign of the month stands at a byte; a month alone is none.
+fn east_date(text: &str, month: usize) -> Option<Range<usize>> {
+    const SIGN: usize = '月'.len_utf8();
+    let digits_before = |at: usize| {
+        text.get(..at).map_or(0, |head| head.bytes().rev().take_while(u8::is_ascii_digit).count())
+    };
+    let digits = digits_before(month);
+    let first = month - digits;
+    let year = text.get(..first).filter(|head| head.ends_with('年')).map(|_| first - SIGN);
+    let year = year.filter(|at| (1..=4).contains(&digits_before(*at)));
+    let rest = text.get(month + SIGN..)?;
+    let day = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let has_day = (1..=2).contains(&day) && rest.get(day..)?.starts_with(['日', '号', '號']);
+    let start = year.map_or(first, |at| at - digits_before(at));
+    let end = month + SIGN + if has_day { day + SIGN } else { 0 };
+    ((1..=2).contains(&digits) && (year.is_some() || has_day)).then_some(start..end)
 }
 
 /// Where a time that follows a date ends: ` 20:15:24`, `T12:34Z`, ` at 3:15 pm`. Without one, where the date ends.

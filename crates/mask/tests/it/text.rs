@@ -206,14 +206,23 @@ fn names_and_streets_are_found_in_writing_without_capitals() {
         ("환자 김민수 님이 내원하였다.", Kind::Name, &["김민수"]),
         ("ул. Ленина, д. 12, Москва", Kind::Location, &["ул. Ленина, д. 12"]),
         ("כתובת: רחוב הרצל 12", Kind::Location, &["רחוב הרצל 12"]),
+        ("出生日期1985年3月15日，", Kind::Date, &["1985年3月15日"]),
+        ("住院2024年1月2日至2024年2月3日。", Kind::Date, &["2024年1月2日至2024年2月3日"]),
+        ("3月14日に受診", Kind::Date, &["3月14日"]),
+        ("1985年3月15日病历号12345678", Kind::Id, &["1985年3月15日病历号12345678"]),
         ("マイナンバー 1234 5678 9012 有効", Kind::Id, &["1234 5678 9012"]),
     ] {
         let found: Vec<_> = scan(text).into_iter().filter(|entity| entity.kind == kind).collect();
         let texts: Vec<&str> = found.iter().map(|entity| &text[entity.range.clone()]).collect();
         assert_eq!(texts, values, "{text}");
     }
-    for text in ["患者教育和随访计划", "高血圧の治療を続ける。", "何时复查由医生决定。", "고혈압 병력 있음"]
-    {
+    for text in [
+        "患者教育和随访计划",
+        "高血圧の治療を続ける。",
+        "何时复查由医生决定。",
+        "3个月后复查",
+        "고혈압 병력 있음",
+    ] {
         assert_eq!(scan(text), [], "{text}");
     }
 }

@@ -9,10 +9,10 @@ use crate::image::ImageError;
 #[non_exhaustive]
 pub enum DicomMaskError {
     /// The file could not be read, or its pixels not decoded.
-    #[error("the file cannot be masked: {0}")]
+    #[error(transparent)]
     Format(#[from] DicomError),
     /// The pixels could not be cleaned.
-    #[error("the pixels cannot be cleaned: {0}")]
+    #[error(transparent)]
     Image(#[from] ImageError),
     /// A DICOMDIR: it points into files by byte, and is made anew from masked files.
     #[error("a media directory (DICOMDIR) is not masked: make it anew from the masked files")]
