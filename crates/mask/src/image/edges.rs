@@ -86,19 +86,6 @@ impl Edges {
         is_edge(x, y) && near(y).any(|v| near(x).any(|u| (u, v) != (x, y) && is_edge(u, v)))
     }
 
-    /// Forgets the edges of an area, and those of the cells that it only touches.
-    pub(super) fn clear(&mut self, area: &Area) {
-        let columns = area.left / CELL..area.right.div_ceil(CELL).min(self.columns);
-        for row in area.top / CELL..area.bottom.div_ceil(CELL).min(self.rows) {
-            let first = row as usize * self.columns as usize;
-            if let Some(cells) =
-                self.cells.get_mut(first + columns.start as usize..first + columns.end as usize)
-            {
-                cells.fill(false);
-            }
-        }
-    }
-
     /// Areas that together have all edges and what is around them. Where two meet, each has some of the other.
     pub(super) fn regions(&self, width: u32, height: u32) -> Vec<Area> {
         let mut regions: Vec<Area> = Vec::new();

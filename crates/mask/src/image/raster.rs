@@ -122,6 +122,11 @@ impl Raster {
 
     /// Fills an area with black.
     pub fn fill(&mut self, area: &Area) {
+        self.paint(area, 0);
+    }
+
+    /// Fills an area with a grey.
+    pub(super) fn paint(&mut self, area: &Area, grey: u8) {
         let channels = usize::from(self.channels);
         let row_bytes = self.width as usize * channels;
         let columns =
@@ -129,7 +134,7 @@ impl Raster {
         let rows = self.pixels.chunks_exact_mut(row_bytes).take(area.bottom as usize).skip(area.top as usize);
         for row in rows {
             if let Some(part) = row.get_mut(columns.clone()) {
-                part.fill(0);
+                part.fill(grey);
             }
         }
     }

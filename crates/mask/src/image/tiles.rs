@@ -52,7 +52,7 @@ pub(super) struct Tile {
 /// The tiles of an image: the parts that have edges, for text has, cut to a bounded size.
 pub(super) fn of(raster: &Raster) -> Vec<Tile> {
     let (width, height) = (raster.width(), raster.height());
-    let mut tiles = fine(raster, Edges::of(raster));
+    let mut tiles = fine(raster);
     let side = (SIDE as f32 / scale_of(raster)) as u32;
     if width.max(height) > side {
         let scale = OVERVIEW / width.max(height) as f32;
@@ -69,13 +69,15 @@ pub(super) fn page(raster: &Raster) -> Option<Vec<Tile>> {
     (is_large && is_paper(raster)).then(|| cut(&regions(), PAGE_SCALE).map(tile).collect())
 }
 
-/// The tiles of a page for the edges that no box of its first ones explains.
+/// The tiles of a page for what stands outside of the boxes of its first ones, however near: small print under large.
 pub(super) fn rest(raster: &Raster, boxes: &[TextBox]) -> Vec<Tile> {
-    let mut edges = Edges::of(raster);
-    for text in boxes {
-        edges.clear(&text.area(0.0, 1.0, raster.width(), raster.height()));
+    let paper = raster.border_grey() as u8;
+    let mut left = raster.clone();
+    // What leans has others in the corners of its area.
+    for text in boxes.iter().filter(|text| text.is_upright()) {
+        left.paint(&text.area(0.0, 1.0, raster.width(), raster.height()), paper);
     }
-    fine(raster, edges)
+    fine(&left)
 }
 
 /// Whether most of an image looks like its border.
@@ -99,9 +101,10 @@ fn scale_of(raster: &Raster) -> f32 {
     (SHORT_SIDE / short).clamp(1.0, ENLARGE_MAX)
 }
 
-fn fine(raster: &Raster, edges: Edges) -> Vec<Tile> {
+/// The tiles of most pixels around all edges of an image.
+fn fine(raster: &Raster) -> Vec<Tile> {
     let scale = scale_of(raster);
-    let regions = edges.without_specks().regions(raster.width(), raster.height());
+    let regions = Edges::of(raster).without_specks().regions(raster.width(), raster.height());
     cut(&regions, scale).map(|area| tile(area, scale, 0.0)).collect()
 }
 

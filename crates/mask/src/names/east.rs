@@ -59,7 +59,7 @@ const ADDRESSES: [&str; 17] = [
     "선생님",
 ];
 
-/// Common family names of Korea: nine in ten people have one of them.
+/// Common family names of Korea.
 const KOREAN: &str = "김이박최정강조윤장임한오서신권황안송전홍유고문양손배백허남심노하곽성차주우구민진지엄채원천방공현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모탁국";
 
 /// Letters of a given name at most.

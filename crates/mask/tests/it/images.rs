@@ -114,7 +114,9 @@ fn a_page_of_print_is_masked_its_small_print_too() {
     let mut line = |text: &str, top: u32, dot: u32| write(&mut pixels, width, text, (90, top), dot, 10);
     let plain: Vec<Area> =
         (0..20).map(|at| line("THE HIP IS STABLE AND CAN BE USED AS BEFORE", 400 + at * 56, 4)).collect();
+    line("THIS IS BOLD PRINT", 310, 4);
     let telling = [
+        line("MILLER 00482913 HAS ITS SMALL PRINT UNDER BOLD", 344, 2),
         line("MILLER, HAROLD BORN 07/23/1961", 120, 4),
         line("SEEN AT MILLER ON 11/30/2024", 240, 4),
         line("MILLER 00482913 THIS IS SMALL PRINT AT THE END OF IT", 1640, 2),
