@@ -63,6 +63,18 @@ impl Raster {
         &self.pixels
     }
 
+    /// Bytes of a pixel.
+    pub(super) fn channels(&self) -> usize {
+        usize::from(self.channels)
+    }
+
+    /// The bytes of some columns of a row; none beyond the picture.
+    pub(super) fn row(&self, row: usize, columns: &std::ops::Range<usize>) -> &[u8] {
+        let begin = row * self.width as usize;
+        let range = (begin + columns.start) * self.channels()..(begin + columns.end) * self.channels();
+        self.pixels.get(range).unwrap_or_default()
+    }
+
     /// One pixel; the nearest of the edge if it lies outside.
     pub(crate) fn at(&self, x: i64, y: i64) -> [u8; 3] {
         let x = x.clamp(0, i64::from(self.width) - 1) as usize;
@@ -77,20 +89,22 @@ impl Raster {
 
     /// The colour at a point between pixels, by linear interpolation; pixel centres lie at halves.
     pub(crate) fn sample(&self, x: f32, y: f32) -> [f32; 3] {
-        let (x, y) = (x - 0.5, y - 0.5);
-        let (left, top) = (x.floor(), y.floor());
-        let (dx, dy) = (x - left, y - top);
-        let (left, top) = (left as i64, top as i64);
-        let (a, b) = (self.at(left, top), self.at(left.saturating_add(1), top));
-        let (c, d) =
-            (self.at(left, top.saturating_add(1)), self.at(left.saturating_add(1), top.saturating_add(1)));
-        let mut colour = [0.0; 3];
-        for ((((out, a), b), c), d) in colour.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            let upper = f32::from(a) * (1.0 - dx) + f32::from(b) * dx;
-            let lower = f32::from(c) * (1.0 - dx) + f32::from(d) * dx;
-            *out = upper * (1.0 - dy) + lower * dy;
-        }
-        colour
+        // `as` rounds towards zero; what lies left of or above the image is the edge's.
+        let (x, y) = ((x - 0.5).max(0.0), (y - 0.5).max(0.0));
+        let (left, top) = (x as usize, y as usize);
+        let (dx, dy) = (x - left as f32, y - top as f32);
+        let (width, channels) = (self.width as usize, usize::from(self.channels));
+        let rows = [top, top + 1].map(|row| row.min(self.height as usize - 1) * width);
+        let columns = [left, left + 1].map(|column| column.min(width - 1));
+        let value = |channel: usize| {
+            let [[a, b], [c, d]] = rows.map(|row| {
+                let at = |column: usize| self.pixels.get((row + column) * channels + channel);
+                columns.map(|column| f32::from(at(column).copied().unwrap_or_default()))
+            });
+            let (upper, lower) = (a + (b - a) * dx, c + (d - c) * dx);
+            upper + (lower - upper) * dy
+        };
+        if channels == 1 { [value(0); 3] } else { [value(0), value(1), value(2)] }
     }
 
     /// The median grey of the outermost pixels: what a margin around the image would look like.

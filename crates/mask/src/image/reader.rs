@@ -1,19 +1,13 @@
 //! Reading text off an image with two networks: one finds lines, one reads them.
 
-use rten::{Model, ModelOptions, OpRegistry, RunOptions};
-use rten_tensor::prelude::*;
-use rten_tensor::{NdTensor, Tensor};
-
 use super::area::TextBox;
+use super::net::Net;
 use super::raster::Raster;
-use super::recognise::{self, CROP_HEIGHT, CROP_WIDTH_MIN, Crop, Reading};
+use super::recognise::{self, CROP_MULTIPLE, CROP_WIDTH_MIN, Crop, Reading};
 use super::tiles::{self, Tile};
+use super::workers::Worker;
 use super::{Area, ImageError, detect, workers};
 
-/// Crops that go through the recogniser together.
-const BATCH_MAX: usize = 8;
-/// A long line that was read squeezed, and less surely than this, is read again in all of its width.
-const SQUEEZED_FROM: f32 = 0.96;
 /// A reading less sure than this is tried upside down and with inverted contrast.
 const RETRY_BELOW: f32 = 0.75;
 /// A box this much higher than wide is text turned by a quarter.
@@ -59,10 +53,19 @@ pub struct Line {
     pub is_level: bool,
 }
 
+impl Line {
+    /// The part of its area in which its letters stand: a sixth of the height around them is margin that the detector gives.
+    fn letters(&self) -> Area {
+        let Area { left, top, right, bottom } = self.area;
+        let margin = if self.is_level { self.area.height().min(self.area.width()) / 6 } else { 0 };
+        Area { left: left + margin, top: top + margin, right: right - margin, bottom: bottom - margin }
+    }
+}
+
 /// Reads text off images. Made once from the models' bytes, used from many threads.
 pub struct Reader {
-    detector: Model,
-    recogniser: Model,
+    detector: Net,
+    recogniser: Net,
     characters: Vec<String>,
     limits: ReadLimits,
 }
@@ -104,8 +107,7 @@ impl Memory {
         if let Some(layout) = &mut self.layout {
             layout.extend(patches);
         }
-        // A crop's edge takes its neighbours' colours in.
-        self.lines.retain(|(_, line)| !touches(&line.area.grown(2, u32::MAX, u32::MAX)));
+        self.lines.retain(|(_, line)| !touches(&line.letters()));
     }
 }
 
@@ -122,10 +124,9 @@ impl Reader {
         dictionary: Option<&str>,
         limits: ReadLimits,
     ) -> Result<Self, ImageError> {
-        let detector = load("detection", detection)?;
-        let recogniser = load("recognition", recognition)?;
-        let own = recogniser.metadata().get("character");
-        let dictionary = dictionary.or(own).ok_or_else(|| ImageError::Model {
+        let detector = Net::load("detection", &detection)?;
+        let recogniser = Net::load("recognition", &recognition)?;
+        let dictionary = dictionary.or(recogniser.characters()).ok_or_else(|| ImageError::Model {
             model: "recognition",
             reason: "it has no dictionary of characters".to_owned(),
         })?;
@@ -197,7 +198,7 @@ impl Reader {
         }
         // The largest first: so that no thread begins one when the others are done.
         unseen.sort_by_key(|tile| std::cmp::Reverse(tile.size()));
-        let found = workers::each(&unseen, |tile, options| self.detect(raster, tile, border, options));
+        let found = workers::each(&unseen, |tile, worker| self.detect(raster, tile, border, worker));
         for (tile, found) in unseen.into_iter().zip(found) {
             memory.tiles.push((tile, found?));
         }
@@ -212,15 +213,12 @@ impl Reader {
         raster: &Raster,
         tile: &Tile,
         border: f32,
-        options: RunOptions,
+        worker: &mut Worker,
     ) -> Result<Vec<TextBox>, ImageError> {
-        let Some(planes) = tile.planes(raster, border) else { return Ok(Vec::new()) };
-        let shape = [1, 3, tile.rows, tile.columns];
-        let map = run(&self.detector, "detection", shape, planes, options)?;
-        if map.shape() != [1, 1, tile.rows, tile.columns] {
-            return Err(ImageError::Run { model: "detection", reason: "it gives no map".to_owned() });
-        }
-        let found = detect::boxes(&map.to_vec(), tile.columns)?;
+        let Some(picture) = tile.picture(raster, border) else { return Ok(Vec::new()) };
+        let map = self.detector.pixels(picture, worker)?;
+        let found = detect::boxes(&map, tile.columns)?;
+        worker.scratch.give(map);
         Ok(found.iter().map(|text| tile.in_image(text)).collect())
     }
 
@@ -228,17 +226,10 @@ impl Reader {
     fn readings(&self, raster: &Raster, boxes: &[TextBox]) -> Result<Vec<(TextBox, Reading)>, ImageError> {
         let first: Vec<Crop> = boxes
             .iter()
-            .map(|text| Crop::fast(if is_turned(text) { text.turned(false) } else { *text }))
+            .map(|text| Crop::of(if is_turned(text) { text.turned(false) } else { *text }))
             .collect();
         let mut best: Vec<(TextBox, Reading)> =
             first.iter().map(|crop| crop.text).zip(self.recognise(raster, &first)?).collect();
-        let squeezed = best
-            .iter()
-            .zip(&first)
-            .enumerate()
-            .filter(|(_, ((_, reading), crop))| crop.is_squeezed && reading.score < SQUEEZED_FROM);
-        let whole = squeezed.map(|(at, (_, crop))| (at, Crop::of(crop.text))).collect();
-        self.better(raster, whole, &mut best)?;
         // Of turned text nobody knows which way it runs, and upside down a part of it may read well.
         let doubtful: Vec<usize> = best
             .iter()
@@ -275,83 +266,36 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads crops in batches of about equal width.
     fn recognise(&self, raster: &Raster, crops: &[Crop]) -> Result<Vec<Reading>, ImageError> {
-        let width = |at: &usize| crops.get(*at).map_or(0, Crop::width);
-        let mut order: Vec<usize> = (0..crops.len()).collect();
+        let mut order: Vec<(usize, Crop)> = crops.iter().copied().enumerate().collect();
         // The widest come first, so that no thread begins one when the others are done.
-        order.sort_by_key(|at| std::cmp::Reverse(width(at)));
-        // Few crops are shared out, so that no thread stands idle.
-        let size = order.len().div_ceil(workers::count()).clamp(1, BATCH_MAX);
-        let alike = |a: &usize, b: &usize| width(b) * 4 >= width(a) * 3 || width(a) <= CROP_WIDTH_MIN;
-        let batches: Vec<&[usize]> = order.chunk_by(alike).flat_map(|group| group.chunks(size)).collect();
-        let read = workers::each(&batches, |batch, options| {
-            let crops: Vec<_> = batch.iter().filter_map(|at| crops.get(*at).copied()).collect();
-            self.recognise_batch(raster, &crops, options)
-        });
+        order.sort_by_key(|(_, crop)| std::cmp::Reverse(crop.width()));
+        let read = workers::each(&order, |(_, crop), worker| self.recognise_one(raster, crop, worker));
         let mut readings = vec![Reading::default(); crops.len()];
-        for (batch, read) in batches.into_iter().zip(read) {
-            for (at, reading) in batch.iter().zip(read?) {
-                if let Some(slot) = readings.get_mut(*at) {
-                    *slot = reading;
-                }
+        for ((at, _), reading) in order.into_iter().zip(read) {
+            if let Some(slot) = readings.get_mut(at) {
+                *slot = reading?;
             }
         }
         Ok(readings)
     }
 
-    fn recognise_batch(
+    fn recognise_one(
         &self,
         raster: &Raster,
-        crops: &[Crop],
-        options: RunOptions,
-    ) -> Result<Vec<Reading>, ImageError> {
-        let widths: Vec<usize> = crops.iter().map(Crop::width).collect();
-        let widest = widths.iter().copied().max().unwrap_or(0).max(CROP_WIDTH_MIN);
-        let stride = widest.next_multiple_of(32);
-        let size = 3 * CROP_HEIGHT * stride;
-        let mut planes = vec![0.0; crops.len() * size];
-        for (crop, planes) in crops.iter().zip(planes.chunks_exact_mut(size)) {
-            recognise::draw(raster, crop, stride, planes);
-        }
-        let shape = [crops.len(), 3, CROP_HEIGHT, stride];
-        let steps = run(&self.recogniser, "recognition", shape, planes, options)?;
-        let [count, steps_each, classes] = <[usize; 3]>::try_from(steps.shape()).unwrap_or([0; 3]);
-        if count != crops.len() || steps_each == 0 || classes < 2 {
-            return Err(ImageError::Run { model: "recognition", reason: "it gives no steps".to_owned() });
-        }
-        let values = steps.to_contiguous();
-        let steps = values.data().chunks_exact(steps_each * classes);
-        let filled = widths.iter().map(|width| *width as f32 / stride as f32);
-        Ok(steps
-            .zip(filled)
-            .map(|(steps, filled)| recognise::decode(steps, classes, &self.characters, filled))
-            .collect())
+        crop: &Crop,
+        worker: &mut Worker,
+    ) -> Result<Reading, ImageError> {
+        let width = crop.width();
+        let columns = width.max(CROP_WIDTH_MIN).next_multiple_of(CROP_MULTIPLE);
+        let picture = recognise::draw(raster, crop, columns, worker.scratch.take(0));
+        let steps = self.recogniser.steps(picture, worker)?;
+        Ok(recognise::decode(&steps, &self.characters, width as f32 / columns as f32))
     }
 }
 
 fn is_turned(text: &TextBox) -> bool {
     text.is_upright() && text.height > text.width * TURNED_FROM
-}
-
-fn load(name: &'static str, bytes: Vec<u8>) -> Result<Model, ImageError> {
-    ModelOptions::with_ops(OpRegistry::with_all_ops())
-        .load(bytes)
-        .map_err(|error| ImageError::Model { model: name, reason: error.to_string() })
-}
-
-fn run(
-    model: &Model,
-    name: &'static str,
-    shape: [usize; 4],
-    values: Vec<f32>,
-    options: RunOptions,
-) -> Result<Tensor<f32>, ImageError> {
-    let failed = |reason: String| ImageError::Run { model: name, reason };
-    let input = NdTensor::try_from_data(shape, values).map_err(|error| failed(error.to_string()))?;
-    let output =
-        model.run_one(input.view().into(), Some(options)).map_err(|error| failed(error.to_string()))?;
-    output.into_tensor::<f32>().ok_or_else(|| failed("its output is of another type".to_owned()))
 }
 
 /// A reading as a line with its words' places.

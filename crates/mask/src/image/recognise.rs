@@ -1,14 +1,18 @@
-//! From a box to the text in it: crops, batches, and CTC decoding.
+//! From a box to the text in it: crops and CTC decoding.
 
 use super::area::TextBox;
+use super::net::{Map, Pick};
 use super::raster::Raster;
+use super::resample::{Axis, resample};
 
 /// Height of a crop, in pixels; the network takes no other.
-pub(super) const CROP_HEIGHT: usize = 48;
+const CROP_HEIGHT: usize = 48;
 /// Crops wider than this are squeezed: some hundred letters, more than a line has.
 const CROP_WIDTH_MAX: usize = 3_200;
-/// Width of the narrowest batch.
+/// Narrower crops get a margin.
 pub(super) const CROP_WIDTH_MIN: usize = 96;
+/// Crops get as much margin as makes their width a multiple of this: the network gives a step for each eight columns.
+pub(super) const CROP_MULTIPLE: usize = 16;
 
 /// What one crop says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,87 +24,84 @@ pub(super) struct Reading {
     pub(super) places: Vec<f32>,
 }
 
-/// A box this many times as long as high is a line of print; it can be read squeezed to this share of its width.
-const LONG_FROM: f32 = 8.0;
-const SQUEEZED: f32 = 0.7;
-
 /// A box and how it is read.
 #[derive(Clone, Copy)]
 pub(super) struct Crop {
     pub(super) text: TextBox,
     /// As the negative.
     pub(super) is_inverted: bool,
-    /// In less width than it has, which takes less time and mostly reads as well.
-    pub(super) is_squeezed: bool,
 }
 
 impl Crop {
     /// A box as it is.
     pub(super) fn of(text: TextBox) -> Self {
-        Self { text, is_inverted: false, is_squeezed: false }
-    }
-
-    /// A box, squeezed if it is long.
-    pub(super) fn fast(text: TextBox) -> Self {
-        Self { is_squeezed: text.width >= LONG_FROM * text.height.max(1.0), ..Self::of(text) }
+        Self { text, is_inverted: false }
     }
 
     /// Its width for the network.
     pub(super) fn width(&self) -> usize {
-        let share = if self.is_squeezed { SQUEEZED } else { 1.0 };
-        let width = (self.text.width / self.text.height.max(1.0) * CROP_HEIGHT as f32 * share).ceil();
+        let width = (self.text.width / self.text.height.max(1.0) * CROP_HEIGHT as f32).ceil();
         (width as usize).clamp(8, CROP_WIDTH_MAX)
     }
 }
 
-/// Writes the box's pixels, turned upright and scaled, into planes of `CROP_HEIGHT` rows of `stride` values from -1 to 1.
-pub(super) fn draw(raster: &Raster, crop: &Crop, stride: usize, planes: &mut [f32]) {
+/// The box's pixels, turned upright and scaled, as values from -1 to 1 in `CROP_HEIGHT` rows of `columns`.
+pub(super) fn draw(raster: &Raster, crop: &Crop, columns: usize, mut values: Vec<f32>) -> Map {
+    values.clear();
+    values.resize(3 * CROP_HEIGHT * columns, 0.0);
     let text = &crop.text;
-    let width = crop.width().min(stride);
+    let width = crop.width().min(columns);
     let (step_u, step_v) = (text.width / width as f32, text.height / CROP_HEIGHT as f32);
     // Where the crop shrinks, several points a pixel are taken: one would fall between thin strokes.
     let points = (step_u.max(step_v).ceil() as usize).clamp(1, 4);
     let sign = if crop.is_inverted { -1.0 } else { 1.0 };
-    for row in 0..CROP_HEIGHT {
-        for column in 0..width {
-            let mut sum = [0.0_f32; 3];
-            for i in 0..points {
-                for j in 0..points {
-                    let u = (column as f32 + (i as f32 + 0.5) / points as f32) * step_u;
-                    let v = (row as f32 + (j as f32 + 0.5) / points as f32) * step_v;
-                    let (x, y) = text.point(u, v);
-                    for (sum, value) in sum.iter_mut().zip(raster.sample(x, y)) {
-                        *sum += value;
-                    }
-                }
-            }
-            let share = 1.0 / (points * points) as f32;
-            for (plane, sum) in sum.into_iter().enumerate() {
-                let at = (plane * CROP_HEIGHT + row) * stride + column;
-                if let Some(value) = planes.get_mut(at) {
-                    *value = sign * (sum * share / 127.5 - 1.0);
-                }
-            }
+    let mut put = |row: usize, column: usize, colour: [f32; 3]| {
+        let at = 3 * (row * columns + column);
+        if let Some(place) = values.get_mut(at..at + 3) {
+            place.iter_mut().zip(colour).for_each(|(value, colour)| *value = sign * (colour / 127.5 - 1.0));
+        }
+    };
+    if text.is_upright() {
+        let (left, top) = text.point(0.0, 0.0);
+        let down = Axis::new(top, step_v, CROP_HEIGHT, points, raster.height());
+        resample(raster, &down, &Axis::new(left, step_u, width, points, raster.width()), put);
+    } else {
+        for (row, column) in (0..CROP_HEIGHT).flat_map(|row| (0..width).map(move |column| (row, column))) {
+            put(row, column, mean(raster, text, (column, step_u), (row, step_v), points));
         }
     }
+    Map { rows: CROP_HEIGHT, columns, channels: 3, values }
 }
 
-/// The best path of one crop: `classes` values a step, blank first. `filled` is the share of the steps' width that the crop
-/// filled; the rest is padding.
-pub(super) fn decode(steps: &[f32], classes: usize, characters: &[String], filled: f32) -> Reading {
+/// The mean colour of points of a box that stands askew.
+fn mean(
+    raster: &Raster,
+    text: &TextBox,
+    (column, step_u): (usize, f32),
+    (row, step_v): (usize, f32),
+    points: usize,
+) -> [f32; 3] {
+    let mut sum = [0.0_f32; 3];
+    for (i, j) in (0..points).flat_map(|i| (0..points).map(move |j| (i, j))) {
+        let u = (column as f32 + (i as f32 + 0.5) / points as f32) * step_u;
+        let v = (row as f32 + (j as f32 + 0.5) / points as f32) * step_v;
+        let (x, y) = text.point(u, v);
+        for (sum, value) in sum.iter_mut().zip(raster.sample(x, y)) {
+            *sum += value;
+        }
+    }
+    sum.map(|sum| sum / (points * points) as f32)
+}
+
+/// The best path of one crop: a class for each step, 0 for none. `filled` is the share of the steps' width that the crop filled;
+/// the rest is padding.
+pub(super) fn decode(steps: &[Pick], characters: &[String], filled: f32) -> Reading {
     let mut reading = Reading::default();
     let (mut last, mut sum, mut letters) = (0, 0.0, 0_u32);
-    let count = steps.len().checked_div(classes).unwrap_or(0);
-    for (step, values) in steps.chunks_exact(classes.max(1)).enumerate() {
-        let (mut best, mut probability) = (0, f32::NEG_INFINITY);
-        for (class, value) in values.iter().enumerate() {
-            if *value > probability {
-                (best, probability) = (class, *value);
-            }
-        }
-        if best != 0 && best != last {
-            let character = characters.get(best - 1).map_or(" ", String::as_str);
-            let place = (step as f32 + 0.5) / count.max(1) as f32 / filled.max(f32::EPSILON);
+    for (step, Pick { class, probability }) in steps.iter().copied().enumerate() {
+        if class != 0 && class != last {
+            let character = characters.get(class - 1).map_or(" ", String::as_str);
+            let place = (step as f32 + 0.5) / steps.len() as f32 / filled.max(f32::EPSILON);
             for letter in character.chars() {
                 reading.text.push(letter);
                 reading.places.push(place.min(1.0));
@@ -108,7 +109,7 @@ pub(super) fn decode(steps: &[f32], classes: usize, characters: &[String], fille
             sum += probability;
             letters += 1;
         }
-        last = best;
+        last = class;
     }
     reading.score = if letters == 0 { 0.0 } else { (sum / letters as f32).clamp(0.0, 1.0) };
     reading

@@ -3,7 +3,9 @@
 use super::Area;
 use super::area::TextBox;
 use super::edges::{Edges, merged};
+use super::net::Map;
 use super::raster::Raster;
+use super::resample::{Axis, resample};
 
 /// Side of a tile as the network sees it, in pixels.
 const SIDE: u32 = 960;
@@ -27,10 +29,14 @@ const LETTER_SHARE_MAX: f32 = 0.25;
 const TILE_HEIGHT_MAX: f32 = 96.0;
 /// In the overview only boxes of this height (in its pixels) count; smaller ones the tiles see better.
 const OVERVIEW_HEIGHT_MIN: f32 = 16.0;
-/// A page of print is first looked at in half its size: a quarter of the work, and for print of usual size all of it.
-const PAGE_SCALE: f32 = 0.5;
+/// A page of print is first looked at in half its size or less: a quarter of the work, and for print of usual size all of it.
+const PAGE_SCALE_MAX: f32 = 0.5;
+/// Its longer side is then no longer than this.
+const PAGE_SIDE: f32 = 1200.0;
 /// The same as [`OVERVIEW_HEIGHT_MIN`] there.
 const PAGE_HEIGHT_MIN: f32 = 12.0;
+/// Rows of its tiles: more than one, so that each processor has its own.
+const PAGE_ROWS: u32 = 544;
 /// Pixels of a page that are like its border, at least, as a share; and by how many grey levels they may differ from it.
 const PAGE_SHARE: f32 = 0.7;
 const PAPER: f32 = 24.0;
@@ -65,8 +71,9 @@ pub(super) fn of(raster: &Raster) -> Vec<Tile> {
 pub(super) fn page(raster: &Raster) -> Option<Vec<Tile>> {
     let is_large = raster.width().max(raster.height()) > SIDE && scale_of(raster) == 1.0;
     let regions = || Edges::of(raster).without_specks().regions(raster.width(), raster.height());
-    let tile = |area| tile(area, PAGE_SCALE, PAGE_HEIGHT_MIN);
-    (is_large && is_paper(raster)).then(|| cut(&regions(), PAGE_SCALE).map(tile).collect())
+    let scale = PAGE_SCALE_MAX.min(PAGE_SIDE / raster.width().max(raster.height()) as f32);
+    let tile = |area| tile(area, scale, PAGE_HEIGHT_MIN);
+    (is_large && is_paper(raster)).then(|| cut(&regions(), scale, PAGE_ROWS).map(tile).collect())
 }
 
 /// The tiles of a page for what stands outside of the boxes of its first ones, however near: small print under large.
@@ -105,15 +112,15 @@ fn scale_of(raster: &Raster) -> f32 {
 fn fine(raster: &Raster) -> Vec<Tile> {
     let scale = scale_of(raster);
     let regions = Edges::of(raster).without_specks().regions(raster.width(), raster.height());
-    cut(&regions, scale).map(|area| tile(area, scale, 0.0)).collect()
+    cut(&regions, scale, SIDE).map(|area| tile(area, scale, 0.0)).collect()
 }
 
-/// Regions cut to what fits one tile.
-fn cut(regions: &[Area], scale: f32) -> impl Iterator<Item = Area> {
+/// Regions cut to what fits one tile of at most so many rows.
+fn cut(regions: &[Area], scale: f32, rows: u32) -> impl Iterator<Item = Area> {
     let side = (SIDE as f32 / scale) as u32;
     let shared = (SHARED as f32 / scale) as u32;
     regions.iter().flat_map(move |region| {
-        let rows = spans(region.height(), side, shared);
+        let rows = spans(region.height(), (rows as f32 / scale) as u32, shared);
         let columns = spans(region.width(), side, shared);
         let across = move |(top, height)| {
             let place = move |(left, width)| Area::new(region.left + left, region.top + top, width, height);
@@ -158,55 +165,28 @@ impl Tile {
         merged(parts.collect()).into_iter().map(|part| tile(part, self.scale, self.height_min)).collect()
     }
 
-    /// Its pixels as three planes of values from -1 to 1; `None` if all are of one colour, for then there is nothing to see.
-    pub(super) fn planes(&self, raster: &Raster, border: f32) -> Option<Vec<f32>> {
-        let size = self.size();
-        let mut planes = vec![border / 127.5 - 1.0; 3 * size];
+    /// Its pixels as values from -1 to 1; `None` if all are of one colour, for then there is nothing to see.
+    pub(super) fn picture(&self, raster: &Raster, border: f32) -> Option<Map> {
+        let mut values = vec![border / 127.5 - 1.0; 3 * self.size()];
         let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-        let inside = |side: usize, length: u32| {
-            let end = MARGIN as usize + (length as f32 * self.scale).ceil() as usize;
-            MARGIN as usize..end.min(side)
-        };
         let points = ((1.0 / self.scale).round() as usize).clamp(1, 8);
-        let (left, top) = (self.source.left as f32, self.source.top as f32);
-        for row in inside(self.rows, self.source.height()) {
-            for column in inside(self.columns, self.source.width()) {
-                let (u, v) = (column as f32 - MARGIN as f32, row as f32 - MARGIN as f32);
-                let colour = self.colour(raster, (u, v), (left, top), points);
-                for (plane, value) in colour.into_iter().enumerate() {
+        let axis = |side: usize, start: u32, length: u32, whole: u32| {
+            let count = ((length as f32 * self.scale).ceil() as usize).min(side - MARGIN as usize);
+            Axis::new(start as f32, 1.0 / self.scale, count, points, whole)
+        };
+        let down = axis(self.rows, self.source.top, self.source.height(), raster.height());
+        let across = axis(self.columns, self.source.left, self.source.width(), raster.width());
+        let margin = MARGIN as usize;
+        resample(raster, &down, &across, |row, column, colour| {
+            let at = 3 * ((row + margin) * self.columns + column + margin);
+            if let Some(place) = values.get_mut(at..at + 3) {
+                for (slot, value) in place.iter_mut().zip(colour) {
                     (low, high) = (low.min(value), high.max(value));
-                    if let Some(slot) = planes.get_mut(plane * size + row * self.columns + column) {
-                        *slot = value / 127.5 - 1.0;
-                    }
+                    *slot = value / 127.5 - 1.0;
                 }
             }
-        }
-        (high - low > 1.0).then_some(planes)
-    }
-
-    /// The mean colour of the image pixels under one network pixel.
-    fn colour(
-        &self,
-        raster: &Raster,
-        (u, v): (f32, f32),
-        (left, top): (f32, f32),
-        points: usize,
-    ) -> [f32; 3] {
-        if self.scale == 1.0 {
-            let [red, green, blue] = raster.at((left + u) as i64, (top + v) as i64);
-            return [f32::from(red), f32::from(green), f32::from(blue)];
-        }
-        let mut sum = [0.0; 3];
-        for i in 0..points {
-            for j in 0..points {
-                let x = left + (u + (i as f32 + 0.5) / points as f32) / self.scale;
-                let y = top + (v + (j as f32 + 0.5) / points as f32) / self.scale;
-                for (sum, value) in sum.iter_mut().zip(raster.sample(x, y)) {
-                    *sum += value;
-                }
-            }
-        }
-        sum.map(|sum| sum / (points * points) as f32)
+        });
+        (high - low > 1.0).then_some(Map { rows: self.rows, columns: self.columns, channels: 3, values })
     }
 
     /// A box of the network's map, in pixels of the image.

@@ -8,31 +8,46 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rten::{RunOptions, ThreadPool};
 
+use super::net::Scratch;
+
 /// Threads at most: each holds the memory of a tile.
 const THREADS_MAX: usize = 8;
 
+/// What a thread works with.
+#[derive(Default)]
+pub(super) struct Worker {
+    /// Buffers of the networks.
+    pub(super) scratch: Scratch,
+    /// How networks are to be run.
+    pub(super) options: RunOptions,
+}
+
 /// How many pieces can be worked on at once.
-pub(super) fn count() -> usize {
+fn count() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
 }
 
-/// Calls `work` for each item, with the options that networks are to be run with; the results stand in the items' order. A
-/// single item gets all threads.
-pub(super) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T, RunOptions) -> R + Sync) -> Vec<R> {
+/// Calls `work` for each item; the results stand in the items' order. A single item gets all threads.
+pub(super) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T, &mut Worker) -> R + Sync) -> Vec<R> {
     let threads = count().min(items.len());
     if threads < 2 {
-        return items.iter().map(|item| work(item, RunOptions::default())).collect();
+        let mut worker = Worker::default();
+        return items.iter().map(|item| work(item, &mut worker)).collect();
     }
     let next = AtomicUsize::new(0);
     let (next, work) = (&next, &work);
     let one = move || {
-        let alone = RunOptions::default().with_thread_pool(Some(Arc::new(ThreadPool::with_num_threads(1))));
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(at) else { return done };
-            done.push((at, work(item, alone.clone())));
-        }
+        let pool = Arc::new(ThreadPool::with_num_threads(1));
+        let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
+        let mut worker = Worker { options, ..Worker::default() };
+        pool.run(|| {
+            let mut done = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(at) else { return done };
+                done.push((at, work(item, &mut worker)));
+            }
+        })
     };
     let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(one)).collect();
