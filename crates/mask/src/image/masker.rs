@@ -161,14 +161,17 @@ pub fn mask_canvas(
         let margin = ask.policy.margin.saturating_mul(1 << round.min(8));
         let size = views.first().map_or((0, 0), |view| (view.width(), view.height()));
         filled.size = size;
-        let areas = wanted.open(&filled.areas, margin, size);
+        // At first no more than the print between them: a margin that cuts into the next line takes its letters, too.
+        let kept = if round == 0 { std::mem::take(&mut wanted.kept) } else { Vec::new() };
+        let grow = |area: &Area| up_to(&kept, area, around(area, margin, size));
+        let areas = wanted.open(&filled.areas, grow);
         if areas.is_empty() {
             return Ok(filled);
         }
         if round == ask.policy.rounds_max {
             return Err(ImageError::Remains { boxes: areas.len(), rounds: round });
         }
-        found::add(&mut filled.found, wanted.found, &filled.areas, |area| around(area, margin, size));
+        found::add(&mut filled.found, wanted.found, &filled.areas, grow);
         for area in &areas {
             canvas.fill(area);
         }
@@ -204,12 +207,31 @@ fn around(area: &Area, margin: u32, (width, height): (u32, u32)) -> Area {
     area.grown(margin + area.height().min(area.width()) / 6, width, height)
 }
 
+/// A grown area that does not reach into the lines over and under it. Where the line it is of does, they part in the middle, but
+/// it gives up no more than an eighth of its height: its letters may stand behind that.
+fn up_to(lines: &[Area], area: &Area, mut grown: Area) -> Area {
+    let (top, bottom) = (area.top + area.height() / 8, area.bottom - area.height() / 8);
+    for line in lines.iter().filter(|line| line.columns_shared(area) > 0.0) {
+        let middle = line.top.midpoint(line.bottom);
+        if middle >= area.bottom {
+            let border = line.top.max(line.top.midpoint(area.bottom));
+            grown.bottom = grown.bottom.min(border.max(bottom));
+        } else if middle <= area.top {
+            let border = line.bottom.min(line.bottom.midpoint(area.top));
+            grown.top = grown.top.max(border.min(top));
+        }
+    }
+    grown
+}
+
 /// What has to be filled.
 #[derive(Default)]
 struct Wanted {
     found: Vec<Found>,
     telling: Vec<Area>,
     unreadable: Vec<Area>,
+    /// The lines of which nothing is filled.
+    kept: Vec<Area>,
 }
 
 impl Wanted {
@@ -235,13 +257,16 @@ impl Wanted {
             self.unreadable.extend(areas.clone());
             self.found.extend(areas.map(Found::unreadable));
         }
+        let filled = || self.telling.iter().chain(&self.unreadable);
+        let stays = |line: &&Line| !filled().any(|area| line.area.contains(area));
+        self.kept.extend(lines.iter().filter(stays).map(|line| line.area));
     }
 
-    /// What is not yet filled, with a margin.
-    fn open(&self, done: &[Area], margin: u32, size: (u32, u32)) -> Vec<Area> {
+    /// What is not yet filled, grown.
+    fn open(&self, done: &[Area], grow: impl Fn(&Area) -> Area) -> Vec<Area> {
         let mut areas: Vec<Area> = Vec::new();
         for area in self.telling.iter().chain(&self.unreadable) {
-            let grown = around(area, margin, size);
+            let grown = grow(area);
             let is_done = done.iter().chain(&areas).any(|other| other.contains(area));
             // A box inside what is black already cannot be read; the network saw a ghost in the black.
             if !is_done && !grown.is_empty() {
@@ -279,4 +304,28 @@ fn areas_of(page: &PageText, lines: &[Line], ranges: &[Range<usize>], extent: Ex
         }
     }
     areas
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_margin_ends_where_the_next_line_begins() {
+        let line = |top| Area::new(100, top, 400, 40);
+        let grown = |lines: &[Area]| {
+            let grown = up_to(lines, &line(200), around(&line(200), 3, (1000, 1000)));
+            (grown.top, grown.bottom)
+        };
+        assert_eq!(grown(&[]), (191, 249));
+        assert_eq!(grown(&[line(100), line(300)]), (191, 249), "far away");
+        assert_eq!(grown(&[line(155), line(245)]), (195, 245), "near");
+        assert_eq!(grown(&[line(164), line(234)]), (202, 237), "within one another: they part in the middle");
+        assert_eq!(
+            grown(&[Area::new(100, 205, 400, 300)]),
+            (191, 235),
+            "a large one over it: its letters are filled"
+        );
+        assert_eq!(grown(&[Area::new(600, 164, 50, 40)]), (191, 249), "beside");
+    }
 }

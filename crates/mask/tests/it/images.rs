@@ -138,6 +138,48 @@ fn a_page_of_print_is_masked_its_small_print_too() {
 }
 
 #[test]
+fn lines_close_to_filled_ones_keep_their_letters() {
+    let Some(reader) = reader() else {
+        eprintln!("skipped: 1 page, models absent");
+        return;
+    };
+    let (width, height) = (900, 420);
+    let mut pixels = vec![250; (width * height) as usize];
+    let mut line = |text: &str, at: u32| write(&mut pixels, width, text, (60, 60 + at * 30), 3, 10);
+    let mut lines: [Vec<Area>; 2] = Default::default();
+    for at in 0..10 {
+        let tells = at % 4 == 1;
+        let text = if tells { "SEEN AT MILLER ON 11/30/2024" } else { "THE HIP IS STABLE AND CAN BE USED" };
+        lines[usize::from(tells)].push(line(text, at));
+    }
+    let before = Raster::grey(width, height, pixels).unwrap();
+    let mut after = before.clone();
+    let find = |text: &str| {
+        find(text).into_iter().filter(|found| text[found.range.clone()].contains(['M', '0', '1'])).collect()
+    };
+    let known = KnownValues::new();
+    let ask = ImageAsk { find: &find, known: &known, regions: &[], policy: ImagePolicy::default() };
+    let filled = mask_canvas(Some(reader), &mut after, &ask).unwrap();
+    let [plain, telling] = lines;
+    for area in telling {
+        assert!(is_covered(&area, &filled.areas), "{area:?} not covered by {:?}", filled.areas);
+    }
+    let pixels = |raster: &Raster, area: &Area| -> Vec<u8> {
+        let rows =
+            raster.pixels().chunks_exact(width as usize).take(area.bottom as usize).skip(area.top as usize);
+        rows.flat_map(|row| row[area.left as usize..area.right as usize].to_vec()).collect()
+    };
+    for area in plain {
+        assert_eq!(
+            pixels(&before, &area),
+            pixels(&after, &area),
+            "{area:?} was touched by {:?}",
+            filled.areas
+        );
+    }
+}
+
+#[test]
 fn text_is_read_turned_inverted_and_at_the_edge() {
     let file = shared().join("corpus/phi/images/ocr_test.png");
     let (Some(reader), true) = (reader(), file.is_file()) else {
