@@ -88,7 +88,6 @@ impl Net {
             Some(head) => head.picks(&values, &mut worker.scratch).map_err(|reason| self.failed(reason))?,
             None => values.chunks_exact(last.max(1)).map(head::of_probabilities).collect(),
         };
-        worker.scratch.give(values);
         Ok(picks)
     }
 

@@ -215,7 +215,7 @@ impl Reader {
         border: f32,
         worker: &mut Worker,
     ) -> Result<Vec<TextBox>, ImageError> {
-        let Some(picture) = tile.picture(raster, border) else { return Ok(Vec::new()) };
+        let Some(picture) = tile.picture(raster, border, &mut worker.scratch) else { return Ok(Vec::new()) };
         let map = self.detector.pixels(picture, worker)?;
         let found = detect::boxes(&map, tile.columns)?;
         worker.scratch.give(map);
@@ -288,7 +288,7 @@ impl Reader {
     ) -> Result<Reading, ImageError> {
         let width = crop.width();
         let columns = width.max(CROP_WIDTH_MIN).next_multiple_of(CROP_MULTIPLE);
-        let picture = recognise::draw(raster, crop, columns, worker.scratch.take(0));
+        let picture = recognise::draw(raster, crop, columns, &mut worker.scratch);
         let steps = self.recogniser.steps(picture, worker)?;
         Ok(recognise::decode(&steps, &self.characters, width as f32 / columns as f32))
     }

@@ -1,7 +1,7 @@
 //! From a box to the text in it: crops and CTC decoding.
 
 use super::area::TextBox;
-use super::net::{Map, Pick};
+use super::net::{Map, Pick, Scratch};
 use super::raster::Raster;
 use super::resample::{Axis, resample};
 
@@ -46,9 +46,9 @@ impl Crop {
 }
 
 /// The box's pixels, turned upright and scaled, as values from -1 to 1 in `CROP_HEIGHT` rows of `columns`.
-pub(super) fn draw(raster: &Raster, crop: &Crop, columns: usize, mut values: Vec<f32>) -> Map {
-    values.clear();
-    values.resize(3 * CROP_HEIGHT * columns, 0.0);
+pub(super) fn draw(raster: &Raster, crop: &Crop, columns: usize, scratch: &mut Scratch) -> Map {
+    let mut map = Map::unset(CROP_HEIGHT, columns, 3, scratch);
+    map.values.fill(0.0);
     let text = &crop.text;
     let width = crop.width().min(columns);
     let (step_u, step_v) = (text.width / width as f32, text.height / CROP_HEIGHT as f32);
@@ -57,7 +57,7 @@ pub(super) fn draw(raster: &Raster, crop: &Crop, columns: usize, mut values: Vec
     let sign = if crop.is_inverted { -1.0 } else { 1.0 };
     let mut put = |row: usize, column: usize, colour: [f32; 3]| {
         let at = 3 * (row * columns + column);
-        if let Some(place) = values.get_mut(at..at + 3) {
+        if let Some(place) = map.values.get_mut(at..at + 3) {
             place.iter_mut().zip(colour).for_each(|(value, colour)| *value = sign * (colour / 127.5 - 1.0));
         }
     };
@@ -70,7 +70,7 @@ pub(super) fn draw(raster: &Raster, crop: &Crop, columns: usize, mut values: Vec
             put(row, column, mean(raster, text, (column, step_u), (row, step_v), points));
         }
     }
-    Map { rows: CROP_HEIGHT, columns, channels: 3, values }
+    map
 }
 
 /// The mean colour of points of a box that stands askew.

@@ -3,7 +3,7 @@
 use super::Area;
 use super::area::TextBox;
 use super::edges::{Edges, merged};
-use super::net::Map;
+use super::net::{Map, Scratch};
 use super::raster::Raster;
 use super::resample::{Axis, resample};
 
@@ -166,8 +166,9 @@ impl Tile {
     }
 
     /// Its pixels as values from -1 to 1; `None` if all are of one colour, for then there is nothing to see.
-    pub(super) fn picture(&self, raster: &Raster, border: f32) -> Option<Map> {
-        let mut values = vec![border / 127.5 - 1.0; 3 * self.size()];
+    pub(super) fn picture(&self, raster: &Raster, border: f32, scratch: &mut Scratch) -> Option<Map> {
+        let mut map = Map::unset(self.rows, self.columns, 3, scratch);
+        map.values.fill(border / 127.5 - 1.0);
         let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
         let points = ((1.0 / self.scale).round() as usize).clamp(1, 8);
         let axis = |side: usize, start: u32, length: u32, whole: u32| {
@@ -179,14 +180,14 @@ impl Tile {
         let margin = MARGIN as usize;
         resample(raster, &down, &across, |row, column, colour| {
             let at = 3 * ((row + margin) * self.columns + column + margin);
-            if let Some(place) = values.get_mut(at..at + 3) {
+            if let Some(place) = map.values.get_mut(at..at + 3) {
                 for (slot, value) in place.iter_mut().zip(colour) {
                     (low, high) = (low.min(value), high.max(value));
                     *slot = value / 127.5 - 1.0;
                 }
             }
         });
-        (high - low > 1.0).then_some(Map { rows: self.rows, columns: self.columns, channels: 3, values })
+        (high - low > 1.0).then_some(map)
     }
 
     /// A box of the network's map, in pixels of the image.

@@ -104,7 +104,9 @@ impl Dense {
             self.weights.multiply(rows.unwrap_or_default(), product, &mut scratch.rows)?;
             self.activation.apply(product);
         }
-        scratch.give(gathered);
+        if !is_point {
+            scratch.give(gathered);
+        }
         Ok(output)
     }
 

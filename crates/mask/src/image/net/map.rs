@@ -12,8 +12,13 @@ pub(in crate::image) struct Map {
 }
 
 impl Map {
-    /// A map whose values are not yet set.
-    pub(super) fn unset(rows: usize, columns: usize, channels: usize, scratch: &mut Scratch) -> Self {
+    /// A map of any values.
+    pub(in crate::image) fn unset(
+        rows: usize,
+        columns: usize,
+        channels: usize,
+        scratch: &mut Scratch,
+    ) -> Self {
         Self { rows, columns, channels, values: scratch.take(rows * columns * channels) }
     }
 
@@ -27,6 +32,9 @@ impl Map {
         self.values.get(at..at + self.channels).unwrap_or_default()
     }
 }
+
+/// Buffers that are kept: as many maps as a network has at once.
+const FREE_MAX: usize = 12;
 
 /// Buffers of maps that are done with: fresh memory costs the system more than filling it.
 #[derive(Default)]
@@ -45,8 +53,32 @@ impl Scratch {
         buffer
     }
 
-    /// Takes a buffer back.
+    /// Takes a buffer back, or that of another network.
     pub(in crate::image) fn give(&mut self, buffer: Vec<f32>) {
         self.free.push(buffer);
+        if self.free.len() > FREE_MAX {
+            let smallest = self.free.iter().enumerate().min_by_key(|(_, buffer)| buffer.capacity());
+            if let Some(at) = smallest.map(|(at, _)| at) {
+                self.free.swap_remove(at);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_come_back_and_no_more_are_kept_than_a_network_needs() {
+        let mut scratch = Scratch::default();
+        for length in 0..1_000 {
+            scratch.give(vec![0.0; length % 7 * 100]);
+        }
+        assert_eq!(scratch.free.len(), FREE_MAX);
+        assert_eq!(scratch.take(500).len(), 500);
+        assert_eq!(scratch.free.len(), FREE_MAX - 1);
+        assert_eq!(scratch.take(10_000).len(), 10_000);
+        assert_eq!(scratch.free.len(), FREE_MAX - 1, "none was large enough");
     }
 }
