@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::found::{self, Found};
 use super::known::KnownValues;
 use super::reader::{Line, Memory, Reader};
+use super::repair::repaired;
 use super::rows::{PageText, page_text};
 use super::{Area, ImageError, Raster};
 use crate::Entity;
@@ -238,11 +239,11 @@ impl Wanted {
     fn take(&mut self, lines: &[Line], view: &Raster, ask: &ImageAsk<'_>, fills_unreadable: bool) {
         let page = page_text(lines);
         let mut entities = ask.known.find(&page.text);
-        entities.extend((ask.find)(&page.text));
+        entities.extend(found_in(&page.text, ask.find));
         // What runs across the image in another direction may tear a row's text; so each line is asked about alone, too.
         for (at, begin) in page.rows.iter().flatten() {
             let Some(line) = lines.get(*at) else { continue };
-            entities.extend((ask.find)(&line.text).into_iter().map(|entity| Entity {
+            entities.extend(found_in(&line.text, ask.find).into_iter().map(|entity| Entity {
                 range: entity.range.start + begin..entity.range.end + begin,
                 ..entity
             }));
@@ -277,6 +278,18 @@ impl Wanted {
     }
 }
 
+/// What is found in a text as it was read, and in words and numbers of it that were put right.
+fn found_in(text: &str, find: &dyn Fn(&str) -> Vec<Entity>) -> Vec<Entity> {
+    let mut entities = find(text);
+    if let Some((right, places)) = repaired(text) {
+        let touches = |range: &Range<usize>| {
+            places.iter().any(|place| place.start < range.end && range.start < place.end)
+        };
+        entities.extend(find(&right).into_iter().filter(|entity| touches(&entity.range)));
+    }
+    entities
+}
+
 /// Whether an area has more than one colour: a filled one has not, and needs no filling again.
 fn is_dark_on_light(view: &Raster, area: &Area) -> bool {
     let first = view.at(i64::from(area.left), i64::from(area.top));
@@ -309,6 +322,26 @@ fn areas_of(page: &PageText, lines: &[Line], ranges: &[Range<usize>], extent: Ex
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_read_wrongly_is_found_where_it_stands() {
+        let find = |text: &str| -> Vec<Entity> {
+            let names = ["Candill", "Adams"]
+                .into_iter()
+                .filter_map(|name| text.find(name).map(|at| at..at + name.len()));
+            let entity =
+                |range| Entity { range, kind: crate::Kind::Name, score: 1.0, reason: crate::Reason::Tagger };
+            names.map(entity).collect()
+        };
+        let places =
+            |text: &str| found_in(text, &find).into_iter().map(|entity| entity.range).collect::<Vec<_>>();
+        assert_eq!(
+            places("Ms. Candil1 saw Dr. Adams"),
+            [20..25, 4..11],
+            "what was read well once, what was not as well"
+        );
+        assert_eq!(places("Ms. Kandil1 saw him"), Vec::<Range<usize>>::new());
+    }
 
     #[test]
     fn a_margin_ends_where_the_next_line_begins() {

@@ -18,6 +18,7 @@ mod raster;
 mod reader;
 mod recognise;
 mod regions;
+mod repair;
 mod resample;
 mod rows;
 mod tiff;
