@@ -158,8 +158,8 @@ fn plain(letter: char) -> char {
     }
 }
 
-/// What a recogniser takes for one another.
-fn look_alike(letter: char) -> char {
+/// What a recogniser takes for one another, as a digit if one is among them.
+pub(super) fn look_alike(letter: char) -> char {
     match letter {
         'O' | 'Q' | 'D' => '0',
         'I' | 'L' | 'J' => '1',

@@ -1,10 +1,11 @@
 //! Networks that look at pictures, run fast on one thread: their convolutions here, whatever else they have in `rten`.
 //!
-//! A network is read from ONNX and cut in two. The front is all that follows from the picture by the operations in [`op::Op`]:
+//! A network is read from ONNX and cut in three. The front is all that follows from the picture by the operations in [`op::Op`]:
 //! convolutions with what stands between them, about nine tenths of the work. It runs on maps whose channels lie side by side,
 //! so that a convolution of one pixel is one product of matrices, one of each channel alone adds whole vectors, and bias and
 //! activation are applied while the product is still in the cache. The products are those of `rten-gemm`. What is left (a
-//! transformer, say) is written out as a network of its own and given to `rten`. A network of whose operations none is known
+//! transformer, say) is written out as a network of its own and given to `rten`; of a softmax over classes at its end only the
+//! likeliest is reckoned. A network of whose operations none is known
 //! here runs in `rten` alone.
 //!
 //! It is for pictures one at a time: there are no batches, so a crop's result does not depend on its neighbours.

@@ -93,7 +93,7 @@ impl Raster {
         let (x, y) = ((x - 0.5).max(0.0), (y - 0.5).max(0.0));
         let (left, top) = (x as usize, y as usize);
         let (dx, dy) = (x - left as f32, y - top as f32);
-        let (width, channels) = (self.width as usize, usize::from(self.channels));
+        let (width, channels) = (self.width as usize, self.channels());
         let rows = [top, top + 1].map(|row| row.min(self.height as usize - 1) * width);
         let columns = [left, left + 1].map(|column| column.min(width - 1));
         let value = |channel: usize| {

@@ -79,7 +79,7 @@ impl std::fmt::Debug for Reader {
 /// What was seen on an image before, so that what did not change is not looked at again.
 ///
 /// The networks give equal results for equal pixels: leaving out a tile or a box whose pixels are the same changes nothing of
-/// the result, and a box that moved by less than a letter shows the same. Of a tile that changed in a small part, that part with
+/// the result, and a box that moved by less than a letter, or lost only margin around its letters, shows the same. Of a tile that changed in a small part, that part with
 /// what surrounds it is looked at, as a tile of its own. It is why an image can be read again after each round of masking in a
 /// fraction of the time.
 #[derive(Debug, Default)]
@@ -266,6 +266,7 @@ impl Reader {
         Ok(())
     }
 
+    /// A reading of each crop, whatever the others are.
     fn recognise(&self, raster: &Raster, crops: &[Crop]) -> Result<Vec<Reading>, ImageError> {
         let mut order: Vec<(usize, Crop)> = crops.iter().copied().enumerate().collect();
         // The widest come first, so that no thread begins one when the others are done.

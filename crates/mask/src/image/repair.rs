@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use super::known::look_alike;
+
 /// Shorter words and numbers are left as they are: `B12`, `T10` and `1.5l` are right.
 const WORD_MIN: usize = 4;
 const NUMBER_MIN: usize = 6;
@@ -71,17 +73,17 @@ fn word(word: &str) -> Option<Vec<u8>> {
 fn number(number: &str) -> Option<Vec<u8>> {
     let digits = number.bytes().filter(u8::is_ascii_digit).count();
     let letters = number.chars().filter(|letter| letter.is_alphabetic()).count();
-    if letters == 0 || 2 * letters > digits || digits + letters < NUMBER_MIN {
+    if !number.is_ascii() || letters == 0 || 2 * letters > digits || digits + letters < NUMBER_MIN {
         return None;
     }
-    let digit = |byte: u8| match byte {
-        b'O' | b'o' | b'Q' | b'D' => Some(b'0'),
-        b'l' | b'I' => Some(b'1'),
-        b'Z' => Some(b'2'),
-        b'S' => Some(b'5'),
-        b'B' => Some(b'8'),
-        b'0'..=b'9' | b'/' | b'-' | b'.' => Some(byte),
-        _ => None,
+    let digit = |byte: u8| {
+        // Of small letters only these two look like digits.
+        let digit = match byte {
+            b'l' => '1',
+            b'o' => '0',
+            other => look_alike(char::from(other)),
+        };
+        (!digit.is_alphabetic()).then_some(digit).and_then(|digit| u8::try_from(digit).ok())
     };
     number.bytes().map(digit).collect()
 }
@@ -107,6 +109,7 @@ mod tests {
             "x1",
             "",
             "２０２４年",
+            "אב2024-10-11",
         ] {
             assert_eq!(repaired(right), None, "{right}");
         }

@@ -23,7 +23,8 @@ pub(super) struct Rounded {
     packed: PackedBMatrix<i8>,
     /// What a column's values are multiples of.
     scales: Vec<f32>,
-    /// A column's sum: what a row's zero adds to its product. `rten-gemm` 0.27 would take it off, but of every eighth row only.
+    /// A column's sum: what a row's zero adds to its product. `rten-gemm` 0.27 would take it off, but all rows'
+    /// by the zeros of the first eight.
     sums: Vec<i32>,
 }
 
