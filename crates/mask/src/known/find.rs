@@ -1,14 +1,17 @@
 //! Finding what is known.
 
 use super::{EDIT_LETTERS, Known, PHONE_TAIL, deletions, within_one_edit};
-use crate::gazetteer::Lex;
+use crate::gazetteer::{Lex, Lexicon};
 use crate::names::more_name_than_word;
 use crate::patterns::{Page, dates};
-use crate::text::token::{Case, Gap, Made, Token, hashed, hashed_all};
+use crate::text::token::{Case, Gap, Made, Token, hash_of, hashed, hashed_all, tokens};
 use crate::{Entity, Kind, Reason};
 
 /// Tokens that a number may be written in.
 const NUMBER_TOKENS: usize = 16;
+
+/// Shortest name that is looked for where digits touch it, in bytes: `Al2O3` names nobody.
+const DIGITS_LETTERS: usize = 3;
 
 /// Digits of a telephone number with all codes at most (ITU-T E.164), and a zero for the trunk.
 const PHONE_DIGITS: usize = 16;
@@ -36,8 +39,30 @@ impl Known {
                     found.extend(self.phrases.at(page, index));
                     found.extend(self.number(page, index));
                     found.extend(self.date(page, index));
+                    if token.made == Made::Mixed {
+                        self.words_at_digits(page, index, found);
+                    }
                 }
                 Made::Sign => {}
+            }
+        }
+    }
+
+    /// The words of names that digits touch: `Alvarez²` with the mark of a footnote, `alvarez82`. The digits stay, so that a
+    /// name has one surrogate with and without them.
+    fn words_at_digits(&self, page: &Page<'_>, index: usize, found: &mut Vec<Entity>) {
+        let token = page.tokens.at(index);
+        let mut end = token.start as usize;
+        for piece in page.tokens.str(token).split_inclusive(char::is_numeric) {
+            let start = end;
+            end += piece.len();
+            let letters = piece.trim_end_matches(char::is_numeric);
+            let word = self.words.get(&hash_of(letters)).filter(|word| word.kind == Kind::Name);
+            let (Some(word), DIGITS_LETTERS..) = (word, letters.len()) else { continue };
+            let mut alone = *tokens(letters, Lexicon::shared()).at(0);
+            alone.gap = if start == token.start as usize { token.gap } else { Gap::None };
+            if word.is_marked || means_name(page, index, &alone) {
+                found.push(known(start..start + letters.len(), Kind::Name, 0.95));
             }
         }
     }

@@ -245,7 +245,10 @@ fn military(page: &Page<'_>, index: usize) -> Option<usize> {
         && tokens.at(at + 1).made == Made::Word
     {
         at += 1;
-        while at < index + 4 && !is(at, &const { hashed_all(["fpo", "apo"]) }) {
+        while at < index + 4
+            && tokens.at(at).gap <= Gap::Blank
+            && !is(at, &const { hashed_all(["fpo", "apo"]) })
+        {
             at += 1;
         }
     }
@@ -265,7 +268,7 @@ fn post_box(page: &Page<'_>, index: usize) -> Option<usize> {
     let mut at = index;
     let is_box = |at: usize| tokens.at(at).hash == const { hashed("box") };
     if const { hashed_all(["p", "po"]) }.contains(&tokens.at(at).hash) {
-        while at < index + 4 && !is_box(at) {
+        while at < index + 4 && tokens.at(at + 1).gap <= Gap::Blank && !is_box(at) {
             at += 1;
         }
     }

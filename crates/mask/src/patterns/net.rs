@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::{Page, found};
 use crate::gazetteer::Cue;
-use crate::text::token::{Gap, Made};
+use crate::text::token::{Gap, Made, Token};
 use crate::{Entity, Kind};
 
 /// Longest address looked at, in bytes: a text without blanks may not make the search slow.
@@ -162,10 +162,11 @@ fn ipv4(page: &Page<'_>, index: usize) -> Option<Entity> {
             return None;
         }
     }
-    let more = tokens.at(index + 7).is(b'.')
-        && tokens.at(index + 8).made == Made::Number
-        && tokens.at(index + 8).gap == Gap::None;
-    let before = tokens.before(index, 1).is(b'.') && tokens.at(index).gap == Gap::None;
+    // A version or an object identifier goes on; what a sentence ends or begins with does not.
+    let dot = |dot: &Token, next: &Token| dot.is(b'.') && dot.gap == Gap::None && next.gap == Gap::None;
+    let more = tokens.at(index + 8).made == Made::Number && dot(tokens.at(index + 7), tokens.at(index + 8));
+    let before =
+        tokens.before(index, 2).made == Made::Number && dot(tokens.before(index, 1), tokens.at(index));
     (!more && !before).then(|| found(tokens.span(index, index + 6), Kind::Ip, 0.95, "ipv4"))
 }
 

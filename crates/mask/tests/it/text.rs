@@ -114,6 +114,8 @@ fn numbers_are_found_by_their_check_digits_and_by_the_words_before_them() {
         ("write to ann.lee@mail.example.org", Kind::Email, "ann.lee@mail.example.org"),
         ("see https://portal.example.org/p/17?x=2", Kind::Url, "https://portal.example.org/p/17?x=2"),
         ("from 192.168.17.4", Kind::Ip, "192.168.17.4"),
+        ("from 192.168.17.4\n\n.5 mg", Kind::Ip, "192.168.17.4"),
+        ("from...192.168.17.4", Kind::Ip, "192.168.17.4"),
         ("host 2001:db8::8a2e:370:7334", Kind::Ip, "2001:db8::8a2e:370:7334"),
         ("MAC 00:1b:44:11:3a:b7", Kind::Ip, "00:1b:44:11:3a:b7"),
         ("Springfield, IL 62704", Kind::Zip, "62704"),
@@ -132,6 +134,7 @@ fn codes_and_doses_are_left_alone() {
     for text in [
         "ICD-10 E11.9 and CPT 99213.",
         "Heparin 5000 units.",
+        "Version 4.17.192.168.1 of the viewer.",
         "COVID-19 and HbA1c 7.1%.",
         "HER2 positive, IL-6 raised.",
         "trial NCT01234567",
@@ -151,11 +154,15 @@ fn streets_and_facilities_are_found() {
         ("Address: 12 rue des Tilleuls", "12 rue des Tilleuls"),
         ("Wohnhaft in der Lindenstrasse 14", "Lindenstrasse 14"),
         ("PO Box 1174", "PO Box 1174"),
+        ("home port USS COLE DDG 67, FPO AP 96601", "USS COLE DDG 67, FPO AP 96601"),
         ("seen at Saint Brendan's Hospital", "Saint Brendan's Hospital"),
         ("transferred from Quarry Hill Medical Center", "Quarry Hill Medical Center"),
     ] {
         hides(text, Kind::Location, value);
     }
+    // An address does not run on over an empty line.
+    leaves("uss report:\n\n12 mg daily");
+    assert_eq!(found("on 2 p.\n\nBox 3"), [(Kind::Location, "Box 3".to_owned())]);
 }
 
 #[test]
@@ -254,6 +261,8 @@ fn known_people_are_found_in_every_way_of_writing() {
         ("Bob walked", "Bob"),
         ("SMYTHE, R.", "SMYTHE"),
         ("spoke with Quennel today", "Quennel"),
+        ("Quennell² and others¹ reported", "Quennell"),
+        ("logged in as 2smythe51", "smythe"),
         ("spoke with Queennell today", "Queennell"),
         ("signed R.O.", "R.O"),
         ("no. qf 204518", "qf 204518"),
