@@ -7,13 +7,12 @@
 //! dicom-rs is named only here. Its dictionary is used; its reader and codecs are not, since both trust lengths that the
 //! input states (a short RLE segment makes its decoder stop with a panic), which hostile files make use of.
 
+mod codec;
 mod dictionary;
 mod error;
-mod j2k;
 mod model;
 mod pixels;
 mod read;
-mod rle;
 mod syntax;
 mod tag;
 mod text;

@@ -1,8 +1,8 @@
 //! The frames of an image: decoded, filled, put back uncompressed.
 
-use super::j2k::{self, Shape};
+use super::codec::{self, Shape};
 use super::model::{Element, File, Value};
-use super::{DicomError, Syntax, Tag, Vr, rle};
+use super::{DicomError, Syntax, Tag, Vr};
 
 pub(super) const ROWS: Tag = Tag::new(0x0028, 0x0010);
 pub(super) const COLUMNS: Tag = Tag::new(0x0028, 0x0011);
@@ -10,11 +10,11 @@ const SAMPLES: Tag = Tag::new(0x0028, 0x0002);
 const PHOTOMETRIC: Tag = Tag::new(0x0028, 0x0004);
 const PLANAR: Tag = Tag::new(0x0028, 0x0006);
 const FRAMES: Tag = Tag::new(0x0028, 0x0008);
-const BITS_ALLOCATED: Tag = Tag::new(0x0028, 0x0100);
+pub(super) const BITS_ALLOCATED: Tag = Tag::new(0x0028, 0x0100);
 const BITS_STORED: Tag = Tag::new(0x0028, 0x0101);
 const HIGH_BIT: Tag = Tag::new(0x0028, 0x0102);
 const IS_SIGNED: Tag = Tag::new(0x0028, 0x0103);
-const PIXELS: Tag = Tag::new(0x7FE0, 0x0010);
+pub(super) const PIXELS: Tag = Tag::new(0x7FE0, 0x0010);
 
 /// Bounds of decoding.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,8 @@ pub struct Pixels {
     pub(super) unit: usize,
     pub(super) bits_stored: u32,
     pub(super) is_signed: bool,
+    /// Whether the file keeps eight samples in a byte, as segmentations do. A sample has a byte here all the same.
+    is_packed: bool,
     pub(super) photometric: String,
     pub(super) frames: Vec<Vec<u8>>,
 }
@@ -57,8 +59,8 @@ impl std::fmt::Debug for Pixels {
 impl Pixels {
     /// Decodes the pixels of a file; `None` if it has none.
     ///
-    /// Uncompressed, deflated, RLE, JPEG (baseline, and lossless processes 14) and JPEG 2000 are decoded. Bits above those stored are
-    /// cleared: old overlays are kept there. YBR colours become RGB.
+    /// Uncompressed, deflated, RLE, JPEG (baseline, extended of 12 bits where grey, lossless process 14), JPEG-LS and JPEG 2000 are
+    /// decoded. Bits above those stored are cleared: old overlays are kept there. YBR colours become RGB.
     ///
     /// # Errors
     /// [`DicomError::Attribute`], [`DicomError::Frame`], [`DicomError::TooLarge`].
@@ -71,12 +73,17 @@ impl Pixels {
         let samples = usize::from(data.number(SAMPLES).unwrap_or(1));
         let bits_allocated = need(BITS_ALLOCATED)?;
         let bits_stored = u32::from(data.number(BITS_STORED).unwrap_or(bits_allocated));
-        let unit = usize::from(bits_allocated / 8);
+        let is_packed = bits_allocated == 1;
+        let unit = usize::from(bits_allocated.div_ceil(8));
+        let photometric = data.text(PHOTOMETRIC).unwrap_or_else(|| "MONOCHROME2".to_owned());
         if !matches!(samples, 1 | 3) {
             return Err(DicomError::Attribute { tag: SAMPLES });
         }
-        if !matches!(bits_allocated, 8 | 16 | 32) || (samples == 3 && unit != 1) {
+        if !matches!(bits_allocated, 1 | 8 | 16 | 32) || is_packed && samples != 1 {
             return Err(DicomError::Attribute { tag: BITS_ALLOCATED });
+        }
+        if samples == 3 && unit != 1 && photometric != "RGB" {
+            return Err(DicomError::Attribute { tag: PHOTOMETRIC });
         }
         if bits_stored == 0 || bits_stored > u32::from(bits_allocated) {
             return Err(DicomError::Attribute { tag: BITS_STORED });
@@ -100,10 +107,12 @@ impl Pixels {
             unit,
             bits_stored,
             is_signed: data.number(IS_SIGNED) == Some(1),
-            photometric: data.text(PHOTOMETRIC).unwrap_or_else(|| "MONOCHROME2".to_owned()),
+            is_packed,
+            photometric,
             frames: Vec::new(),
         };
         match &element.value {
+            Value::Bytes(bytes) if is_packed => pixels.take_packed(bytes, count)?,
             Value::Bytes(bytes) => pixels.take_native(bytes, count, data.number(PLANAR) == Some(1))?,
             Value::Fragments(fragments) => pixels.take_fragments(fragments, count, &file.syntax)?,
             Value::Items(_) => return Err(DicomError::Attribute { tag: PIXELS }),
@@ -127,13 +136,25 @@ impl Pixels {
         self.frames.len()
     }
 
-    fn frame_bytes(&self) -> usize {
-        self.rows * self.columns * self.samples * self.unit
+    fn shape(&self) -> Shape {
+        let Self { rows, columns, samples, unit, .. } = *self;
+        Shape { rows, columns, samples, unit, is_rgb: self.photometric == "RGB" }
+    }
+
+    /// Samples of one bit, the lowest bit of a byte first; frames follow each other without a gap. Source: PS3.5, 8.1.1.
+    fn take_packed(&mut self, bytes: &[u8], count: usize) -> Result<(), DicomError> {
+        let size = self.shape().bytes();
+        if bytes.len() < (count * size).div_ceil(8) {
+            return Err(DicomError::Frame { frame: 0, reason: "the pixel data is too short".to_owned() });
+        }
+        let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).map(move |at| byte >> at & 1)).collect();
+        self.frames = bits.chunks_exact(size).take(count).map(<[u8]>::to_vec).collect();
+        Ok(())
     }
 
     fn take_native(&mut self, bytes: &[u8], count: usize, is_planar: bool) -> Result<(), DicomError> {
         let is_halved = self.photometric == "YBR_FULL_422";
-        let size = if is_halved { self.rows * self.columns * 2 } else { self.frame_bytes() };
+        let size = if is_halved { self.rows * self.columns * 2 } else { self.shape().bytes() };
         for frame in 0..count {
             let part = bytes.get(frame * size..(frame + 1) * size).ok_or_else(|| DicomError::Frame {
                 frame,
@@ -141,7 +162,7 @@ impl Pixels {
             })?;
             let mut part = if is_halved { widened(part) } else { part.to_vec() };
             if is_planar && self.samples == 3 && !is_halved {
-                part = interleaved(&part);
+                part = interleaved(&part, self.unit);
             }
             self.frames.push(part);
         }
@@ -164,15 +185,7 @@ impl Pixels {
             reason: "fragments do not fit the frames".to_owned(),
         })?;
         for (frame, bytes) in frames.iter().enumerate() {
-            let decoded = if is_rle {
-                rle::decode(bytes, self.rows * self.columns, self.samples, self.unit)
-                    .ok_or_else(|| "RLE segments are broken".to_owned())
-            } else if Syntax::JPEG_2000.contains(&syntax.uid.as_str()) {
-                let Self { rows, columns, samples, unit, .. } = *self;
-                j2k::decode(bytes, Shape { rows, columns, samples, unit })
-            } else {
-                self.jpeg(bytes, syntax)
-            };
+            let decoded = codec::decode(bytes, syntax, self.shape());
             let mut decoded = decoded.map_err(|reason| DicomError::Frame { frame, reason })?;
             if is_rle && self.samples == 3 && self.photometric.starts_with("YBR_FULL") {
                 ybr_to_rgb(&mut decoded);
@@ -180,35 +193,6 @@ impl Pixels {
             self.frames.push(decoded);
         }
         Ok(())
-    }
-
-    /// One JPEG frame, its samples in this image's size.
-    fn jpeg(&self, bytes: &[u8], syntax: &Syntax) -> Result<Vec<u8>, String> {
-        if !matches!(syntax.uid.rsplit('.').next(), Some("50" | "51" | "57" | "70")) {
-            return Err(format!("compression {} is not decoded", syntax.uid));
-        }
-        let mut decoder = jpeg_decoder::Decoder::new(bytes);
-        decoder.set_max_decoding_buffer_size(self.frame_bytes().saturating_mul(2).max(1 << 16));
-        decoder.read_info().map_err(|error| error.to_string())?;
-        let info = decoder.info().ok_or("it has no header")?;
-        if usize::from(info.width) != self.columns || usize::from(info.height) != self.rows {
-            return Err("its size differs from rows and columns".to_owned());
-        }
-        let decoded = decoder.decode().map_err(|error| error.to_string())?;
-        use jpeg_decoder::PixelFormat::{L8, L16, RGB24};
-        let decoded = match (info.pixel_format, self.samples, self.unit) {
-            (L8, 1, 1) | (RGB24, 3, 1) => decoded,
-            (L16, 1, 2) => decoded
-                .chunks_exact(2)
-                .flat_map(|pair| match pair {
-                    [a, b] => u16::from_ne_bytes([*a, *b]).to_le_bytes(),
-                    _ => [0; 2],
-                })
-                .collect(),
-            (L8, 1, 2) => decoded.into_iter().flat_map(|byte| [byte, 0]).collect(),
-            _ => return Err("its colours differ from the attributes".to_owned()),
-        };
-        (decoded.len() == self.frame_bytes()).then_some(decoded).ok_or_else(|| "it is too short".to_owned())
     }
 
     /// Clears what stands above the stored bits, and names the colours that are there now.
@@ -262,7 +246,9 @@ impl Pixels {
     pub fn store(&self, file: &mut File) {
         let data = &mut file.data;
         let vr = if self.unit == 1 { Vr::OB } else { Vr::OW };
-        data.put(PIXELS, Element::bytes(vr, self.frames.concat()));
+        let bytes = self.frames.concat();
+        let bytes = if self.is_packed { packed(&bytes) } else { bytes };
+        data.put(PIXELS, Element::bytes(vr, bytes));
         data.put(PHOTOMETRIC, Element::bytes(Vr::CS, self.photometric.as_bytes()));
         if self.samples == 3 {
             data.put(PLANAR, Element::bytes(Vr::US, [0, 0]));
@@ -303,11 +289,18 @@ fn frames_of(parts: &[Vec<u8>], count: usize, is_rle: bool) -> Option<Vec<Vec<u8
 }
 
 /// Planes to pixels.
-fn interleaved(planes: &[u8]) -> Vec<u8> {
+fn interleaved(planes: &[u8], unit: usize) -> Vec<u8> {
     let third = planes.len() / 3;
     let (first, rest) = planes.split_at(third);
     let (second, third) = rest.split_at(third);
-    first.iter().zip(second).zip(third).flat_map(|((a, b), c)| [*a, *b, *c]).collect()
+    let samples = first.chunks_exact(unit).zip(second.chunks_exact(unit)).zip(third.chunks_exact(unit));
+    samples.flat_map(|((a, b), c)| [a, b, c]).flatten().copied().collect()
+}
+
+/// Samples of one bit, eight in a byte.
+fn packed(samples: &[u8]) -> Vec<u8> {
+    let eight = |bits: &[u8]| bits.iter().rev().fold(0, |byte, bit| byte << 1 | bit);
+    samples.chunks(8).map(eight).collect()
 }
 
 /// Two pixels in four bytes (Y, Y, Cb, Cr) to three bytes each. Source: PS3.3, C.7.6.3.1.2.
@@ -328,5 +321,48 @@ fn ybr_to_rgb(frame: &mut [u8]) {
             *blue = (luma - 0.344_136 * cb - 0.714_136 * cr).round() as u8;
             *red = (luma + 1.772 * cb).round() as u8;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(numbers: &[(Tag, u16)], photometric: &str, pixels: &[u8]) -> File {
+        let mut file = File::default();
+        for (tag, number) in numbers {
+            file.data.put(*tag, Element::bytes(Vr::US, number.to_le_bytes()));
+        }
+        file.data.put(PHOTOMETRIC, Element::bytes(Vr::CS, photometric.as_bytes()));
+        file.data.put(PIXELS, Element::bytes(Vr::OW, pixels));
+        file
+    }
+
+    #[test]
+    fn samples_of_one_bit_are_unpacked_filled_and_packed() {
+        let numbers = [(ROWS, 3), (COLUMNS, 3), (BITS_ALLOCATED, 1), (BITS_STORED, 1), (HIGH_BIT, 0)];
+        let mut file = file(&numbers, "MONOCHROME2", &[0b1010_1011, 0b1111_1100, 0b0000_0011]);
+        file.data.put(FRAMES, Element::bytes(Vr::IS, *b"2 "));
+        let mut pixels = Pixels::of(&file, &PixelLimits::default()).unwrap().unwrap();
+        assert_eq!(pixels.frames, [[1, 1, 0, 1, 0, 1, 0, 1, 0], [0, 1, 1, 1, 1, 1, 1, 1, 1]]);
+        pixels.fill(0, [0, 0, 2, 1], &file.data);
+        pixels.store(&mut file);
+        assert_eq!(file.data.bytes(PIXELS), Some(&[0b1010_1000, 0b1111_1100, 0b0000_0011][..]));
+        file.data.put(PIXELS, Element::bytes(Vr::OW, [0; 2]));
+        assert!(Pixels::of(&file, &PixelLimits::default()).is_err());
+    }
+
+    #[test]
+    fn colours_of_two_bytes_are_put_together_and_shown_by_their_high_bits() {
+        let numbers =
+            [(ROWS, 1), (COLUMNS, 2), (SAMPLES, 3), (BITS_ALLOCATED, 16), (BITS_STORED, 12), (PLANAR, 1)];
+        let planes: Vec<u8> =
+            [0x120_u16, 0x340, 0x560, 0x780, 0x9A0, 0xFFF].into_iter().flat_map(u16::to_le_bytes).collect();
+        let mut file = file(&numbers, "RGB", &planes);
+        let pixels = Pixels::of(&file, &PixelLimits::default()).unwrap().unwrap();
+        assert_eq!(pixels.values(0).collect::<Vec<i64>>(), [0x120, 0x560, 0x9A0, 0x340, 0x780, 0xFFF]);
+        assert_eq!(pixels.pictures(0, &file)[0].pixels, [0x12, 0x56, 0x9A, 0x34, 0x78, 0xFF]);
+        file.data.put(PHOTOMETRIC, Element::bytes(Vr::CS, *b"YBR_FULL"));
+        assert!(Pixels::of(&file, &PixelLimits::default()).is_err());
     }
 }

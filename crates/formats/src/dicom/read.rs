@@ -7,6 +7,7 @@
 use std::io::Read;
 
 use super::model::{DataSet, Element, File, Value};
+use super::pixels::{BITS_ALLOCATED, PIXELS};
 use super::{DicomError, Syntax, Tag, Vr, vr_of};
 
 /// Bounds of reading.
@@ -30,7 +31,6 @@ impl Default for Limits {
 const ITEM: Tag = Tag::new(0xFFFE, 0xE000);
 const ITEM_END: Tag = Tag::new(0xFFFE, 0xE00D);
 const SEQUENCE_END: Tag = Tag::new(0xFFFE, 0xE0DD);
-const PIXELS: Tag = Tag::new(0x7FE0, 0x0010);
 const TRANSFER_SYNTAX: Tag = Tag::new(0x0002, 0x0010);
 const UNDEFINED: u32 = u32::MAX;
 
@@ -163,7 +163,14 @@ impl<'a> Reader<'a> {
                 }
                 break;
             }
-            let (tag, element) = self.element(depth)?;
+            let (tag, mut element) = self.element(depth)?;
+            // Words were turned; samples of 32 bits are of two.
+            if let (PIXELS, Vr::OW, Value::Bytes(bytes)) = (tag, element.vr, &mut element.value)
+                && self.syntax.is_big_endian
+                && data.number(BITS_ALLOCATED) == Some(32)
+            {
+                bytes.chunks_exact_mut(4).for_each(|sample| sample.rotate_left(2));
+            }
             // Group lengths are retired, and wrong as soon as anything changes.
             if tag.element != 0 || tag.group == 2 {
                 data.put(tag, element);
@@ -334,5 +341,21 @@ impl<'a> Reader<'a> {
                 tag => return Err(DicomError::Unexpected { tag, offset: self.base + item.offset }),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_of_big_endian_files_are_turned_in_their_size() {
+        let file = |bits: u8| {
+            let head = *b"\0\x08\0\x60CS\0\x02OT\0\x28\x01\0US\0\x02\0";
+            let bytes = [&head[..], &[bits], b"\x7F\xE0\0\x10OW\0\0\0\0\0\x04\x01\x02\x03\x04"].concat();
+            read(&bytes, &Limits::default()).unwrap().data.bytes(PIXELS).unwrap().to_vec()
+        };
+        assert_eq!(file(32), [4, 3, 2, 1]);
+        assert_eq!(file(16), [2, 1, 4, 3]);
     }
 }

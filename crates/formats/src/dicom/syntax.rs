@@ -28,6 +28,15 @@ impl Syntax {
     pub const EXPLICIT: &str = "1.2.840.10008.1.2.1";
     /// JPEG 2000 Image Compression, lossless only and not.
     pub const JPEG_2000: [&str; 2] = ["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"];
+    /// JPEG Baseline, Extended, and Lossless (process 14, and its selection value 1).
+    pub const JPEG: [&str; 4] = [
+        "1.2.840.10008.1.2.4.50",
+        "1.2.840.10008.1.2.4.51",
+        "1.2.840.10008.1.2.4.57",
+        "1.2.840.10008.1.2.4.70",
+    ];
+    /// JPEG-LS, lossless and near-lossless.
+    pub const JPEG_LS: [&str; 2] = ["1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"];
     /// RLE Lossless.
     pub const RLE: &str = "1.2.840.10008.1.2.5";
 

@@ -36,7 +36,8 @@ impl Pixels {
     /// text that a window hides. Colours have one picture.
     pub fn pictures(&self, frame: usize, file: &File) -> Vec<Picture> {
         if !self.is_grey() {
-            let pixels = self.frames.get(frame).cloned().unwrap_or_default();
+            let unseen = self.bits_stored.saturating_sub(8);
+            let pixels = self.values(frame).map(|value| (value >> unseen).clamp(0, 255) as u8).collect();
             return vec![self.picture(true, pixels)];
         }
         if let Some(palette) = self.palette(&file.data) {

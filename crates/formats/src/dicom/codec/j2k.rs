@@ -2,6 +2,8 @@
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
+use super::Shape;
+
 /// What a codestream begins with: its own marker, then that of sizes. Source: ISO/IEC 15444-1, A.4.1 and A.5.1.
 const START: [u8; 4] = [0xFF, 0x4F, 0xFF, 0x51];
 
@@ -10,30 +12,17 @@ const COMPONENTS_AT: usize = 40;
 const PRECISION_AT: usize = 42;
 const COMPONENT_BYTES: usize = 3;
 
-/// The size of a frame as the attributes tell it.
-#[derive(Clone, Copy)]
-pub(super) struct Shape {
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    pub(super) samples: usize,
-    /// Bytes of a sample.
-    pub(super) unit: usize,
-}
-
 /// The samples of one frame, low byte first.
 ///
 /// # Errors
 /// A reason, if the codestream is broken or does not have the shape; it is compared before anything of its size is made.
 pub(super) fn decode(bytes: &[u8], shape: Shape) -> Result<Vec<u8>, String> {
+    let bytes = unboxed(bytes);
     let (is_signed, precision) = precision(bytes, shape.samples)?;
-    if usize::from(precision) > 8 * shape.unit {
-        return Err("its samples are larger than the bits allocated".to_owned());
-    }
+    shape.holds(precision.into())?;
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     let image = Image::new(bytes, &settings).map_err(|error| error.to_string())?;
-    if image.width() as usize != shape.columns || image.height() as usize != shape.rows {
-        return Err("its size differs from rows and columns".to_owned());
-    }
+    shape.is(image.width() as usize, image.height() as usize, shape.samples)?;
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(|error| error.to_string())?;
     let components = decoded.components();
@@ -53,6 +42,20 @@ pub(super) fn decode(bytes: &[u8], shape: Shape) -> Result<Vec<u8>, String> {
         }
     }
     Ok(samples)
+}
+
+/// The codestream of a JP2 file, which some writers put in place of a bare one. Source: ISO/IEC 15444-1, I.4 and I.5.4.
+fn unboxed(mut bytes: &[u8]) -> &[u8] {
+    while let Some([a, b, c, d, kind @ ..]) = bytes.get(..8) {
+        if kind == b"jp2c" {
+            return bytes.get(8..).unwrap_or_default();
+        }
+        let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+        let is_box = length >= 8 && kind.is_ascii();
+        let (true, Some(rest)) = (is_box, bytes.get(length..)) else { break };
+        bytes = rest;
+    }
+    bytes
 }
 
 /// Whether samples have a sign, and their bits: 1 to 24, for the decoder reckons in numbers of 24 bits, and alike for all components.
@@ -81,12 +84,12 @@ mod tests {
     use super::*;
 
     // Written by OpenJPEG from the values that the tests reckon.
-    const GREY_16: &[u8] = include_bytes!("../../tests/j2k/grey16.j2k");
-    const SIGNED_8: &[u8] = include_bytes!("../../tests/j2k/signed8.j2k");
-    const LOSSY_8: &[u8] = include_bytes!("../../tests/j2k/lossy8.j2k");
-    const RGB_TILED: &[u8] = include_bytes!("../../tests/j2k/rgb.j2k");
+    const GREY_16: &[u8] = include_bytes!("../../../tests/j2k/grey16.j2k");
+    const SIGNED_8: &[u8] = include_bytes!("../../../tests/j2k/signed8.j2k");
+    const LOSSY_8: &[u8] = include_bytes!("../../../tests/j2k/lossy8.j2k");
+    const RGB_TILED: &[u8] = include_bytes!("../../../tests/j2k/rgb.j2k");
 
-    const GREY: Shape = Shape { rows: 32, columns: 48, samples: 1, unit: 1 };
+    const GREY: Shape = Shape { rows: 32, columns: 48, samples: 1, unit: 1, is_rgb: false };
 
     fn points() -> impl Iterator<Item = (usize, usize)> {
         (0..32).flat_map(|y| (0..48).map(move |x| (x, y)))
@@ -100,6 +103,13 @@ mod tests {
         let wanted: Vec<u8> =
             points().flat_map(|(x, y)| [x * 5, y * 7, x + y].map(|value| value as u8)).collect();
         assert_eq!(decode(RGB_TILED, Shape { samples: 3, ..GREY }).unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_codestream_in_the_boxes_of_a_file_is_found() {
+        let boxed = [b"\0\0\0\x0CjP  \r\n\x87\n\0\0\0\x09xml a\0\0\0\0jp2c", SIGNED_8].concat();
+        assert_eq!(decode(&boxed, GREY), decode(SIGNED_8, GREY));
+        assert!(decode(b"\0\0\0\0jP  ", GREY).is_err());
     }
 
     #[test]
