@@ -1,11 +1,13 @@
 //! Trains the tagger of crate `mask` and writes `crates/mask/data/tagger.bin`.
 //!
-//! Texts are drawn from `crates/mask/data/training/templates.txt` with names and places of the lists there; half of the MTS-Dialog
+//! Texts are drawn from `crates/mask/data/training/templates.txt` with names and places of the lists there, and from the notes of
+//! `training/notes` with others in place of theirs; half of the MTS-Dialog
 //! note sections of `../shared` (those on even lines; CC BY 4.0) serve as paragraphs without identifiers where present. Sets of
 //! marked documents are never read. The same seed and inputs give the same bytes.
 
 mod draw;
 mod learn;
+mod notes;
 mod pools;
 mod texts;
 
@@ -14,14 +16,18 @@ use std::time::Instant;
 
 use draw::Draw;
 use learn::Learner;
+use notes::Notes;
 use pools::Pools;
 use texts::Templates;
+
+/// Texts that are notes, of a hundred.
+const NOTES_PERCENT: usize = 40;
 
 const HELP: &str = "usage: cargo run --release -p xtask -- train-tagger [--seed N] [--texts N] [--epochs N]
 
   --seed N     of all that is drawn (default 20261130)
-  --texts N    how many texts to make (default 120000)
-  --epochs N   how often each is gone through (default 6)
+  --texts N    how many texts to make (default 240000)
+  --epochs N   how often each is gone through (default 4)
 ";
 
 struct Options {
@@ -35,7 +41,7 @@ struct Options {
 /// # Errors
 /// A message if an option is unknown or a file cannot be read or written.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
-    let mut options = Options { seed: 20_261_130, texts: 120_000, epochs: 6 };
+    let mut options = Options { seed: 20_261_130, texts: 240_000, epochs: 4 };
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
         let number = |value: Option<&String>| value.and_then(|value| value.parse::<u64>().ok()).ok_or(HELP);
@@ -62,12 +68,18 @@ fn train(data: &Path, options: &Options) -> Result<(), String> {
         carriers,
     );
     let templates = Templates::read(&read("training/templates.txt")?)?;
-    println!("{} templates, {} paragraphs without identifiers", templates.count(), pools.carriers.len());
+    let notes = notes(&data.join("training/notes"))?;
+    let (templates_count, notes_count, carriers_count) =
+        (templates.count(), notes.count(), pools.carriers.len());
+    println!(
+        "{templates_count} templates, {notes_count} notes, {carriers_count} paragraphs without identifiers"
+    );
     let mut draw = Draw::new(options.seed);
     let mut learner = Learner::default();
     let mut tokens = 0;
     for _ in 0..options.texts {
-        let text = templates.text(&pools, &mut draw);
+        let is_note = draw.percent(NOTES_PERCENT);
+        let text = if is_note { notes.text(&pools, &mut draw) } else { templates.text(&pools, &mut draw) };
         tokens += learner.take(&text, &mut draw);
     }
     println!("{} texts of {tokens} tokens in {:.0} s", options.texts, started.elapsed().as_secs_f64());
@@ -84,6 +96,22 @@ fn train(data: &Path, options: &Options) -> Result<(), String> {
     std::fs::write(&path, &bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     println!("{}: {} bytes", path.display(), bytes.len());
     Ok(())
+}
+
+/// The marked notes of a folder, by the names of its files.
+fn notes(folder: &Path) -> Result<Notes, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let entries = std::fs::read_dir(folder).map_err(failed)?;
+    let mut paths =
+        entries.map(|entry| Ok(entry.map_err(failed)?.path())).collect::<Result<Vec<_>, String>>()?;
+    paths.sort();
+    let mut notes = Notes::default();
+    for path in paths {
+        let source =
+            std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        notes.read(&source).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    }
+    Ok(notes)
 }
 
 /// Note sections without names of persons, on even lines of the MTS-Dialog set: the others are kept for measuring.

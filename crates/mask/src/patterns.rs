@@ -117,5 +117,8 @@ fn word(page: &Page<'_>, index: usize) -> Option<Entity> {
             return Some(hit);
         }
     }
-    ages::word(page, index)
+    dates::word(page, index)
+        .or_else(|| numbers::word(page, index))
+        .or_else(|| ids::lettered(page, index))
+        .or_else(|| ages::word(page, index))
 }

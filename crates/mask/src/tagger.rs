@@ -23,7 +23,7 @@ use features::Sketch;
 pub use model::{Model, ModelError};
 
 /// Rows of the weight table, a power of two.
-pub const BUCKETS: usize = 1 << 17;
+pub const BUCKETS: usize = 1 << 18;
 
 /// What a token can be a part of; label 0 is "nothing", then a first and a further token of each of these.
 pub const CLASSES: [&str; 6] = ["NAME", "PLACE", "FACILITY", "STREET", "ORG", "ID"];
@@ -51,7 +51,7 @@ pub fn encode(text: &str, forget: impl Fn(&Range<usize>) -> bool) -> Encoded {
     let ranges: Vec<_> = tokens.list.iter().map(|token| view.back(token.range())).collect();
     for (token, range) in tokens.list.iter_mut().zip(&ranges) {
         if token.made == Made::Word && forget(range) {
-            (token.lex, token.cue) = (Lex::EMPTY, Cue::NONE);
+            (token.lex, token.cue, token.hash) = (Lex::EMPTY, Cue::NONE, features::FORGOTTEN);
         }
     }
     let page = Page { tokens: &tokens, lexicon: Lexicon::shared() };

@@ -15,6 +15,8 @@ fn least_score(profile: Profile) -> f32 {
 pub(super) fn keep(entities: &mut Vec<Entity>, profile: Profile) {
     let least = least_score(profile);
     entities.retain(|entity| {
+        // Few organisations are employers, so it takes more to count as one.
+        let least = if entity.kind == Kind::Organization { least.midpoint(1.0) } else { least };
         let sure = matches!(entity.reason, Reason::Known | Reason::Custom(_)) || entity.score >= least;
         sure && counts(entity, profile)
     });
@@ -22,8 +24,9 @@ pub(super) fn keep(entities: &mut Vec<Entity>, profile: Profile) {
 
 fn counts(entity: &Entity, profile: Profile) -> bool {
     match profile {
-        Profile::MaxRecall => true,
-        Profile::SafeHarbor | Profile::SearchSafe => {
+        // Names of employers must go, too: 45 CFR 164.514(b)(2)(i).
+        Profile::MaxRecall | Profile::SafeHarbor => true,
+        Profile::SearchSafe => {
             entity.kind != Kind::Organization || matches!(entity.reason, Reason::Known | Reason::Custom(_))
         }
         // 45 CFR 164.514(e)(2) names what must go; town, city, state, ZIP code, dates and ages are not in its list.

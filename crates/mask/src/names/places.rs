@@ -129,6 +129,78 @@ fn is_proper(token: &Token) -> bool {
         && !token.lex.has(Lex::MEDICAL.with(Lex::DRUG))
         && (token.lex.word() < 3 || token.lex.is_name() || token.lex.city() > 0)
         && !is_function(token)
+        && !is_service(token)
+}
+
+/// Words for what is done: a `Wound Care` or an `Ulcer Clinic` is a department anywhere, and a heading.
+fn is_service(token: &Token) -> bool {
+    const SERVICES: [u64; 64] = hashed_all([
+        "home",
+        "palliative",
+        "wound",
+        "patient",
+        "patients",
+        "advance",
+        "advanced",
+        "ulcer",
+        "prosthetics",
+        "pain",
+        "sleep",
+        "memory",
+        "travel",
+        "foot",
+        "hand",
+        "breast",
+        "stroke",
+        "diabetes",
+        "diabetic",
+        "asthma",
+        "spine",
+        "weight",
+        "intensive",
+        "critical",
+        "acute",
+        "chronic",
+        "long",
+        "term",
+        "skilled",
+        "mental",
+        "behavioral",
+        "behavioural",
+        "public",
+        "occupational",
+        "world",
+        "quality",
+        "managed",
+        "plan",
+        "start",
+        "self",
+        "direct",
+        "continuity",
+        "comfort",
+        "spiritual",
+        "pastoral",
+        "postpartum",
+        "prenatal",
+        "antenatal",
+        "neonatal",
+        "newborn",
+        "preventive",
+        "supportive",
+        "transitional",
+        "respiratory",
+        "anticoagulation",
+        "coumadin",
+        "warfarin",
+        "ems",
+        "emergency",
+        "ambulatory",
+        "perioperative",
+        "preoperative",
+        "device",
+        "certification",
+    ]);
+    SERVICES.contains(&token.hash)
 }
 
 /// `General Hospital`, `Memorial Hospital`, `Children's Hospital`, `City Clinic`: generic words, but of a facility, all capitals.

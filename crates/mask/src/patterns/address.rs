@@ -94,7 +94,9 @@ fn numbered(page: &Page<'_>, index: usize) -> Option<usize> {
             break;
         }
         if token.made == Made::Sign {
-            if !matches!(token.first, b'.' | b'-' | b'\'') {
+            // A point ends a sentence unless it abbreviates: "12 N. Oak St.", but not "5 other days. Per Dr".
+            let abbreviates = tokens.at(at - 1).is_capital() && tokens.at(at - 1).len() <= 4;
+            if !matches!(token.first, b'.' | b'-' | b'\'') || token.is(b'.') && !abbreviates {
                 break;
             }
             at += 1;

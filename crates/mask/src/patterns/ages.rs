@@ -2,7 +2,7 @@
 
 use super::{Page, found};
 use crate::gazetteer::Cue;
-use crate::text::token::{Gap, Made, hashed, hashed_all};
+use crate::text::token::{Case, Gap, Made, Token, hashed, hashed_all};
 use crate::{Entity, Kind};
 
 const OLDEST: u32 = 125;
@@ -22,7 +22,8 @@ pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
         return None;
     }
     let value: u32 = page.tokens.str(token).parse().ok()?;
-    (is_old(value) && (years_after(page, index) || age_before(page, index)))
+    let old = is_old(value);
+    (old && (years_after(page, index) || age_before(page, index) || of_person(page, index)))
         .then(|| found(token.range(), Kind::Age, 0.95, "age over 89"))
 }
 
@@ -56,10 +57,38 @@ fn years_after(page: &Page<'_>, index: usize) -> bool {
                 && any(tokens.at(skip + 1).hash, &const { hashed_all(["age"]) }))
 }
 
+/// `95/F`, `is 96 and`, `lived to 103`, `Bianchi (95)`, `Okoro, 94,`: an age by who stands beside it.
+fn of_person(page: &Page<'_>, index: usize) -> bool {
+    let tokens = page.tokens;
+    let (before, next, after) = (tokens.before(index, 1), tokens.at(index + 1), tokens.at(index + 2));
+    let sexed = next.is(b'/')
+        && next.gap == Gap::None
+        && any(after.hash, &const { hashed_all(["f", "m"]) })
+        && after.gap == Gap::None;
+    let lived = any(before.hash, &const { hashed_all(["to", "at"]) })
+        && any(tokens.before(index, 2).hash, &const { hashed_all(["lived", "living", "died", "passed"]) });
+    let ends = next.gap >= Gap::Line
+        || matches!(next.first, b'.' | b',' | b';' | b')') && tokens.at(index + 2).gap > Gap::None
+        || any(next.hash, &const { hashed_all(["and", "but", "yrs", "years", "now"]) });
+    let is = any(before.hash, &const { hashed_all(["is", "was", "now", "turned"]) });
+    let who = tokens.before(index, 2);
+    let person = any(who.hash, &const { hashed_all(["she", "he", "who", "they"]) })
+        || page.cue(index.saturating_sub(2)).has(Cue::RELATIVE)
+        || is_named(who);
+    let beside = (before.is(b'(') || before.is(b',')) && is_named(who) && (next.is(b')') || next.is(b','));
+    sexed || lived || is && person && ends || beside
+}
+
+fn is_named(token: &Token) -> bool {
+    token.is_capital() && token.case == Case::Title && (token.lex.is_name() || token.lex.is_empty())
+}
+
 fn age_before(page: &Page<'_>, index: usize) -> bool {
     let tokens = page.tokens;
     let mut back = 1;
-    if tokens.before(index, back).is(b':') || tokens.before(index, back).hash == const { hashed("of") } {
+    let between =
+        |token: &Token| matches!(token.first, b':' | b'"' | b'=') || token.hash == const { hashed("of") };
+    while back < 4 && between(tokens.before(index, back)) {
         back += 1;
     }
     let word = tokens.before(index, back);

@@ -10,6 +10,8 @@ use crate::gazetteer::{Cue, Lex};
 use crate::text::token::{Case, Gap, Made, Token, hash_of, hashed, hashed_all};
 use crate::{Entity, Kind};
 
+mod spoken;
+
 /// A calendar date as far as it was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Written {
@@ -21,8 +23,14 @@ pub(crate) struct Written {
     pub(crate) day: Option<u32>,
 }
 
-/// A date that begins with this number.
+/// A date that begins with this number, with the weekday before it.
 pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
+    let mut entity = without_weekday(page, index)?;
+    entity.range.start = weekday_before(page, index).unwrap_or(entity.range.start);
+    Some(entity)
+}
+
+fn without_weekday(page: &Page<'_>, index: usize) -> Option<Entity> {
     let token = page.tokens.at(index);
     if let Some(range) = day_first(page, index) {
         return Some(found(range, Kind::Date, 0.95, "date"));
@@ -41,7 +49,7 @@ pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
         }
     };
     if let Some(three) = groups.get(..3)
-        && (is_date(three) || short_with_points(three).is_some() && page.context(index).has(Cue::DATE_WORD))
+        && (is_date(three) || short_with_points(three).is_some() && !is_version(page, index))
         && let Some(last) = three.last()
         && (!glued(last.end) || is_range(groups))
     {
@@ -80,7 +88,19 @@ pub(crate) fn written(groups: &[Group]) -> Option<Written> {
     }
 }
 
-/// `7.6.51`: a version or section number as often as a date, so it needs a word before it.
+/// Whether three numbers with points between are those of a version or of a section: by the word before, or by a heading behind.
+fn is_version(page: &Page<'_>, index: usize) -> bool {
+    const WORDS: [u64; 14] = hashed_all([
+        "version", "v", "ver", "release", "section", "rev", "revision", "build", "software", "firmware",
+        "chapter", "step", "protocol", "figure",
+    ]);
+    let tokens = page.tokens;
+    let numbered = (1..=2).any(|back| WORDS.contains(&tokens.before(index, back).hash));
+    let heading = tokens.at(index).gap >= Gap::Line && tokens.at(index + 5).is_capital();
+    numbered || heading && !page.context(index).has(Cue::DATE_WORD)
+}
+
+/// `7.6.51`: the number of a version or section as often as a date, see [`is_version`].
 fn short_with_points(groups: &[Group]) -> Option<Written> {
     match groups {
         [a, b, c] if b.before == b'.' && c.before == b'.' && a.len() <= 2 && b.len() <= 2 && c.len() == 2 => {
@@ -137,6 +157,8 @@ fn two_groups(page: &Page<'_>, index: usize, a: &Group, b: &Group) -> bool {
                 b'/' => {
                     padded
                         || dated
+                        || is_no_fraction(a.value, b.value) && is_open_before(page, index)
+                        || page.tokens.at(index).gap >= Gap::Line && clock_follows(page, index + 3)
                         || a.len() + b.len() >= 3
                             && (b.value > 10 || a.value > 10)
                             && context.has(Cue::DATE_WORD)
@@ -146,6 +168,36 @@ fn two_groups(page: &Page<'_>, index: usize, a: &Group, b: &Group) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether hardly anybody would write so as a part of something: of fifths, of tenths, of the points of a score.
+fn is_no_fraction(first: u32, second: u32) -> bool {
+    const SCORES: [u32; 12] = [14, 15, 18, 20, 21, 23, 24, 25, 27, 28, 30, 36];
+    second > 12 && !SCORES.contains(&second) || first > 12 || second == 11
+}
+
+/// Whether what stands before a number leaves open what it counts: an abbreviation in capitals may be the name of a score.
+fn is_open_before(page: &Page<'_>, index: usize) -> bool {
+    let before = page.tokens.before(index, 1);
+    page.tokens.at(index).gap >= Gap::Line
+        || match before.made {
+            Made::Word => before.case == Case::Lower && !page.cue(index - 1).has(Cue::NOT_DATE),
+            Made::Sign => matches!(before.first, b'(' | b',' | b';' | b'|' | b'&'),
+            Made::Number | Made::Mixed => false,
+        }
+}
+
+/// Whether a time of the day stands at a token, as at the beginning of a log's lines: `0910`, `10:12`.
+fn clock_follows(page: &Page<'_>, index: usize) -> bool {
+    let (token, sign, minutes) =
+        (page.tokens.at(index), page.tokens.at(index + 1), page.tokens.at(index + 2));
+    let value = |token: &Token| page.tokens.str(token).parse::<u32>().ok();
+    let military = token.len() == 4 && value(token).is_some_and(|time| time < 2400 && time % 100 < 60);
+    let clock = sign.is(b':')
+        && sign.gap == Gap::None
+        && minutes.len() == 2
+        && value(token).is_some_and(|hour| hour < 24);
+    token.made == Made::Number && token.gap == Gap::Blank && (military || clock)
 }
 
 fn continues_before(text: &str, at: usize) -> bool {
@@ -272,12 +324,20 @@ pub(super) fn month(page: &Page<'_>, index: usize) -> Option<Entity> {
     if capital_or_sure && let Some(end) = year_after(page, index) {
         return Some(found(start..end, Kind::Date, 0.85, "month"));
     }
-    if let Some(day) = ordinal_word(next).filter(|_| capital_or_sure && next.gap <= Gap::Blank) {
-        let end = year_after(page, at + day).unwrap_or(tokens.at(at + day).end as usize);
-        return Some(found(start..end, Kind::Date, 0.85, "date"));
+    if let Some(day) = ordinal_word(next).filter(|_| next.gap <= Gap::Blank) {
+        let spelled = spoken::spelled_year(page, at + day).map(|last| tokens.at(last).end as usize);
+        let end = year_after(page, at + day).or(spelled);
+        if capital_or_sure || end.is_some() {
+            let end = end.unwrap_or(tokens.at(at + day).end as usize);
+            return Some(found(start..end, Kind::Date, 0.85, "date"));
+        }
     }
-    let alone =
-        token.case == Case::Title && token.lex.word() == 0 && token.len() >= 4 && month_alone(page, index);
+    let alone = match token.case {
+        Case::Title => token.lex.word() == 0 && token.len() >= 6 || month_alone(page, index),
+        // "in late september"; "may", "march" and "august" are words, "sun" and "sat" are none of months.
+        Case::Lower => token.lex.word() == 0 && token.len() >= 6 && month_alone(page, index),
+        _ => token.lex.word() == 0 && token.len() >= 6,
+    };
     alone.then(|| found(start..token.end as usize, Kind::Date, 0.6, "month alone"))
 }
 
@@ -321,14 +381,22 @@ fn month_alone(page: &Page<'_>, index: usize) -> bool {
         "past", "previous",
     ]);
     let before = page.tokens.before(index, 1);
-    BEFORE.contains(&before.hash) || before.is(b'-') && page.tokens.before(index, 2).lex.has(Lex::MONTH)
+    let before_dash = page.tokens.before(index, 2);
+    BEFORE.contains(&before.hash)
+        || before.is(b'-') && (before_dash.lex.has(Lex::MONTH) || before_dash.hash == const { hashed("mid") })
 }
 
+/// Where a weekday before a date begins: `Tues 10/14`, `Saturday, 7 Feb`, `Thursday, the 12th`.
 fn weekday_before(page: &Page<'_>, index: usize) -> Option<usize> {
-    let comma = usize::from(page.tokens.before(index, 1).is(b',')) + 1;
-    let token = page.tokens.before(index, comma);
-    (token.lex.has(Lex::WEEKDAY) && token.is_capital() && page.tokens.at(index).gap <= Gap::Blank)
-        .then_some(token.start as usize)
+    let tokens = page.tokens;
+    let mut back = 1;
+    let between = |token: &Token| token.is(b',') || token.is(b'.') || token.hash == const { hashed("the") };
+    while back < 4 && between(tokens.before(index, back)) {
+        back += 1;
+    }
+    let token = tokens.before(index, back);
+    let near = (0..back).all(|step| tokens.before(index, step).gap <= Gap::Blank);
+    (near && token.lex.has(Lex::WEEKDAY) && token.is_capital()).then_some(token.start as usize)
 }
 
 /// The end of a year that follows a token: `2023`, `, 2023`, `'23`, `-23`, `de 2023`.
@@ -368,12 +436,24 @@ pub(crate) fn year_after(page: &Page<'_>, index: usize) -> Option<usize> {
     None
 }
 
+/// A holiday, or a date as it is dictated, at a word.
+pub(super) fn word(page: &Page<'_>, index: usize) -> Option<Entity> {
+    if !spoken::may_begin(page.tokens.at(index)) {
+        return None;
+    }
+    spoken::holiday(page, index).or_else(|| spoken::dictated(page, index))
+}
+
 /// `15mar2023`, `11th` before a month, `2023-04-15T10:00`: dates that begin with a mixture of digits and letters.
 pub(super) fn mixed(page: &Page<'_>, index: usize) -> Option<Entity> {
     let token = page.tokens.at(index);
     if let Some(range) = day_first(page, index).or_else(|| east(page.tokens.str(token), token.start as usize))
     {
-        return Some(found(range, Kind::Date, 0.95, "date"));
+        let start = weekday_before(page, index).unwrap_or(range.start);
+        return Some(found(start..range.end, Kind::Date, 0.95, "date"));
+    }
+    if let Some(day) = spoken::day_alone(page, index) {
+        return Some(day);
     }
     let text = page.tokens.str(token);
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

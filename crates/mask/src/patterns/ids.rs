@@ -59,6 +59,54 @@ pub(super) fn cluster(page: &Page<'_>, index: usize) -> Option<Entity> {
     by_form(page, index, &cluster).then(|| found(range, Kind::Id, 0.6, "form"))
 }
 
+/// `NI no. QQ 12 34 56 C`, `policy GTX 0048821-9`, `reg LV17 OKT`: capitals, then groups with digits, right behind a cue; at the
+/// capitals.
+pub(super) fn lettered(page: &Page<'_>, index: usize) -> Option<Entity> {
+    let tokens = page.tokens;
+    let head = tokens.at(index);
+    if head.case != Case::Upper && head.case != Case::Initial
+        || head.len() > 4
+        || !tokens.at(index + 1).has_digit()
+    {
+        return None;
+    }
+    if tokens.at(index + 1).gap > Gap::Blank || head.cue != Cue::NONE || head.lex.has(Lex::MONTH) {
+        return None;
+    }
+    let (cue, adjacent) = cue_before(page, index);
+    let kind = kind_of(cue).filter(|_| adjacent)?;
+    let (last, digits) = groups(page, index, index);
+    let amount = page.cue(last + 1).has(Cue::DOSE) && tokens.at(last + 1).gap <= Gap::Blank;
+    (digits >= 4 && !amount).then(|| found(tokens.span(index, last), kind, 0.8, "cue"))
+}
+
+/// Where groups with digits that follow a token, and capitals between or behind them, end, and how many digits they have.
+fn groups(page: &Page<'_>, index: usize, mut last: usize) -> (usize, usize) {
+    let tokens = page.tokens;
+    let count = |at: usize| tokens.str(tokens.at(at)).bytes().filter(u8::is_ascii_digit).count();
+    let mut digits: usize = (index..=last).map(count).sum();
+    for _ in 0..10 {
+        let sign = tokens.at(last + 1);
+        let joined = sign.made == Made::Sign && sign.gap == Gap::None && joins(sign.first);
+        let next = last + 1 + usize::from(joined);
+        let token = tokens.at(next);
+        let near =
+            if joined { token.gap == Gap::None } else { token.gap == Gap::Blank || token.gap == Gap::None };
+        let capitals = token.made == Made::Word
+            && token.case != Case::Lower
+            && token.len() <= 3
+            && token.len() > usize::from(token.case == Case::Title) * 3
+            && token.lex.is_empty();
+        if !near || !(token.has_digit() || capitals) {
+            break;
+        }
+        digits += count(next);
+        last = next;
+    }
+    // Capitals behind the last digit belong to it only if it is a letter or a group of its own.
+    (last, digits)
+}
+
 fn joins(sign: u8) -> bool {
     matches!(sign, b'-' | b'/' | b'.' | b'_')
 }
@@ -137,7 +185,9 @@ fn cue_before(page: &Page<'_>, index: usize) -> (Cue, bool) {
         if token.start as usize + CONTEXT_BYTES < from {
             break;
         }
-        let cue = page.cue(at);
+        // "mg/dL" is no driver's licence.
+        let unit = token.gap == Gap::None && tokens.before(at, 1).is(b'/');
+        let cue = if unit { Cue::NONE } else { page.cue(at) };
         if token.made == Made::Word && kind_of(cue).is_some() {
             near = near.with(cue);
             found_cue = true;
@@ -159,7 +209,7 @@ fn is_connector(hash: u64) -> bool {
     const {
         hashed_all([
             "is", "was", "of", "the", "a", "with", "as", "to", "for", "his", "her", "my", "under", "are",
-            "be", "e", "on", "file", "listed",
+            "be", "e", "on", "file", "listed", "ending", "ends", "end", "in", "last", "four",
         ])
     }
     .contains(&hash)
@@ -218,16 +268,11 @@ fn spaced(page: &Page<'_>, index: usize, cluster: &Cluster, cue: Cue, adjacent: 
         return None;
     }
     let kind = kind_of(cue)?;
-    let mut last = cluster.last;
-    let mut digits = cluster.digits;
-    let mut parts = 1;
-    while tokens.at(last + 1).gap == Gap::Blank && tokens.at(last + 1).has_digit() && parts < 10 {
-        let token = tokens.at(last + 1);
-        digits += tokens.str(token).bytes().filter(u8::is_ascii_digit).count();
-        last += 1;
-        parts += 1;
-    }
-    (parts >= 2 && digits >= 7).then(|| found(tokens.span(index, last), kind, 0.8, "cue"))
+    let (last, digits) = groups(page, index, cluster.last);
+    let lettered = cluster.letters > 0 && cluster.lower == 0 && digits >= 4;
+    let amount = page.cue(last + 1).has(Cue::DOSE) && tokens.at(last + 1).gap <= Gap::Blank;
+    (last > cluster.last && (digits >= 7 || lettered) && !amount)
+        .then(|| found(tokens.span(index, last), kind, 0.8, "cue"))
 }
 
 /// Whether the form alone is that of an identifier: many digits, or capitals and digits.
@@ -241,6 +286,19 @@ fn by_form(page: &Page<'_>, index: usize, cluster: &Cluster) -> bool {
         return false;
     }
     let decimal = cluster.dotted && cluster.letters == 0;
+    // ICD-10 ("E11.621"), pregnancies and births ("G3P1011"), sizes ("3.1x2.0x0.2").
+    let letter = |letter: u8| bare.iter().any(|byte| *byte == letter);
+    let diagnosis = cluster.letters == 1
+        && cluster.dotted
+        && cluster.digits <= 6
+        && bare.first().is_some_and(u8::is_ascii_uppercase);
+    let births = cluster.letters == 2 && cluster.digits <= 6 && bare.starts_with(b"G") && letter(b'P');
+    let size = cluster.letters == cluster.lower
+        && cluster.letters > 0
+        && bare.iter().all(|byte| byte.is_ascii_digit() || *byte == b'x');
+    if diagnosis || births || size {
+        return false;
+    }
     match (cluster.letters, cluster.digits) {
         (0, digits) => {
             digits >= 7

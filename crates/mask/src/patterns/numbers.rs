@@ -1,13 +1,19 @@
 //! Numbers by the shape of their groups: telephone, social security, cards.
 
+use std::ops::Range;
+
 use super::run::{Group, Run};
 use super::{Page, checks, found};
 use crate::gazetteer::Cue;
+use crate::text::token::{Gap, Made, hashed, hashed_all};
 use crate::{Entity, Kind};
 
 /// What a run that begins at this token is, the longest reading first.
 pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
     let token = page.tokens.at(index);
+    if let Some(range) = short(page, index) {
+        return Some(found(range, Kind::Phone, 0.9, "extension"));
+    }
     let run = Run::read(page.tokens.text, token.start as usize);
     let context = page.context(index);
     if context.has(Cue::CODE) {
@@ -25,6 +31,53 @@ pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
         groups = groups.get(..groups.len() - 1).unwrap_or_default();
     }
     None
+}
+
+/// `pager 2-7745`, `bleep 2217`, `x 46120`: a short number right behind the word that it is reached by.
+fn short(page: &Page<'_>, index: usize) -> Option<Range<usize>> {
+    const REACHED: [u64; 10] =
+        hashed_all(["pager", "pgr", "beeper", "bleep", "bleeper", "ext", "extn", "extension", "x", "dect"]);
+    let tokens = page.tokens;
+    let mut back = 1;
+    while back < 3 && matches!(tokens.before(index, back).first, b'#' | b':' | b'.') {
+        back += 1;
+    }
+    let word = tokens.before(index, back);
+    let joined = tokens.at(index + 1).is(b'-')
+        && tokens.at(index + 1).gap == Gap::None
+        && tokens.at(index + 2).made == Made::Number
+        && tokens.at(index + 2).gap == Gap::None;
+    let last = if joined { index + 2 } else { index };
+    let range = tokens.span(index, last);
+    let digits = range.len() - usize::from(joined);
+    // "x 30 days" is an amount; dates and prices go on behind the number.
+    let least = if word.hash == const { hashed("x") } { 4 } else { 3 };
+    let next = tokens.at(last + 1);
+    let goes_on = next.gap == Gap::None && matches!(next.first, b'/' | b'%' | b'-')
+        || page.cue(last + 1).has(Cue::DOSE);
+    (REACHED.contains(&word.hash) && (least..=6).contains(&digits) && !goes_on).then_some(range)
+}
+
+/// A telephone number in words, `five oh four, five five five, oh one nine three`, at its first word.
+pub(super) fn word(page: &Page<'_>, index: usize) -> Option<Entity> {
+    const DIGITS: [u64; 13] = hashed_all([
+        "zero", "oh", "o", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "double",
+    ]);
+    let tokens = page.tokens;
+    let is_digit = |at: usize| tokens.at(at).made == Made::Word && DIGITS.contains(&tokens.at(at).hash);
+    if !is_digit(index) || tokens.at(index).hash == const { hashed("o") } {
+        return None;
+    }
+    let (mut at, mut digits, mut last) = (index, 0, index);
+    while digits < 20 && tokens.at(at).gap <= Gap::Line || at == index {
+        if is_digit(at) {
+            (digits, last) = (digits + 1, at);
+        } else if !matches!(tokens.at(at).first, b',' | b'.' | b'-') || tokens.at(at).made != Made::Sign {
+            break;
+        }
+        at += 1;
+    }
+    (digits >= 6).then(|| found(tokens.span(index, last), Kind::Phone, 0.8, "spoken"))
 }
 
 impl Run {
@@ -71,6 +124,15 @@ fn shape(run: &Run, groups: &[Group], context: Cue) -> Option<(Kind, f32, &'stat
         [3, 2, 4] => return None,
         [3, 3, 4] | [3, 7] if !(blank && lengths.len() == 2) => {
             return Some((telephone, 0.95, "phone"));
+        }
+        // A range of values ends with a round number.
+        [3, 4]
+            if !blank
+                && values(0) >= 200
+                && values(1) % 5 != 0
+                && inner.iter().all(|group| group.before == b'-') =>
+        {
+            return Some((telephone, 0.8, "phone"));
         }
         [1, 3, 3, 4] if values(0) == 1 || run.plus => return Some((telephone, 0.95, "phone")),
         [4, 4, 4, 4] | [4, 6, 5] | [4, 4, 4, 4, 3] | [4, 6, 4] if same => {

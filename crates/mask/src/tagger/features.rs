@@ -6,6 +6,9 @@ use crate::names;
 use crate::patterns::Page;
 use crate::text::token::{Case, Gap, Made, Token, finish};
 
+/// The hash of a word that training forgets.
+pub(super) const FORGOTTEN: u64 = 0;
+
 /// A token in a few numbers, each the hash of a description; finer and coarser ones are combined with neighbours.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sketch {
@@ -258,6 +261,11 @@ pub(super) fn at(page: &Page<'_>, sketches: &[Sketch], index: usize, mut row: im
     put(29, mix(s.head, p1.word));
     put(30, form(page, token));
     put(31, mix(p1.entry, s.coarse));
+    // A word that no list has as a name: abbreviations and terms that are none are learnt one by one.
+    if token.made == Made::Word && token.hash != FORGOTTEN && !token.lex.is_name() && token.lex.city() == 0 {
+        put(32, token.hash as u32);
+        put(33, mix(token.hash as u32, case_of(token)));
+    }
     affixes(page, token, s, &mut put);
 }
 

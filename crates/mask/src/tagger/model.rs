@@ -3,7 +3,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | `WARDTAG1` |
-//! | 4 | scale: a certainty of one half per so many units of margin, little-endian `f32` |
+//! | 4 | scale: the margin that a certainty of one half has, little-endian `f32` |
 //! | 13 × 13 | weight of each label after each label, one signed byte each |
 //! | the rest | the rows that are not all zero: gap to the row before (LEB128), bits of the labels that are there (2 bytes), a byte each |
 
@@ -119,7 +119,7 @@ impl Model {
 
     /// How sure a finding is, 0 to 1, by its margin over "nothing".
     pub(super) fn certainty(&self, margin: f32) -> f32 {
-        1.0 / (1.0 + (-margin / self.scale.max(1e-3)).exp())
+        1.0 / (1.0 + (1.0 - margin / self.scale.max(1e-3)).exp())
     }
 }
 
