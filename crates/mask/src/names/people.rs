@@ -16,7 +16,8 @@ pub(super) fn at(page: &Page<'_>, index: usize, out: &mut Vec<Entity>) {
         let cue = page.cue(index);
         let hit = titled(page, index, cue)
             .or_else(|| labelled(page, index, cue))
-            .or_else(|| related(page, index, cue));
+            .or_else(|| related(page, index, cue))
+            .or_else(|| credentialed(page, index, cue));
         if let Some(entity) = hit {
             out.push(entity);
             return;
@@ -227,6 +228,50 @@ fn related(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
     }
     let last = extend(page, first, true);
     Some(name(page, first, last, 0.8, Reason::Context("role")))
+}
+
+/// `A. Wickliffe, LMSW`, `L BROUSSARD MD`: a name before what its bearer is, at the latter.
+fn credentialed(page: &Page<'_>, index: usize, cue: Cue) -> Option<Entity> {
+    const SUFFIXES: [u64; 8] = hashed_all(["jr", "sr", "ii", "iii", "iv", "esq", "v", "otr"]);
+    let tokens = page.tokens;
+    let token = tokens.at(index);
+    if !cue.has(Cue::CREDENTIAL)
+        || token.case != Case::Upper
+        || SUFFIXES.contains(&token.hash)
+        || token.gap > Gap::Blank
+    {
+        return None;
+    }
+    let comma = usize::from(tokens.before(index, 1).is(b','));
+    let last = index.checked_sub(1 + comma)?;
+    let (mut first, mut words, mut told) = (None, 0, false);
+    let mut at = last;
+    while words < NAME_WORDS {
+        let part = tokens.at(at);
+        let initial = part.made == Made::Word && part.case == Case::Initial;
+        let joint = part.is(b'.') && at > 0 && tokens.at(at - 1).case == Case::Initial
+            || part.gap == Gap::None && (part.is(b'-') || part.is(b'\''));
+        let word = initial
+            || name_like(part)
+                && !stops(page, at)
+                && !page.cue(at).has(Cue::ROLE.with(Cue::TITLE).with(Cue::FACILITY_PART));
+        if !(word || joint || words > 0 && is_particle(part)) {
+            break;
+        }
+        if word {
+            (first, words) = (Some(at), words + 1);
+            told |= !initial && part.len() > 1 && (part.lex.is_name() || part.lex.is_empty());
+        }
+        if part.gap > Gap::Blank || at == 0 {
+            break;
+        }
+        at -= 1;
+    }
+    let first = first?;
+    // Two letters may be a state or a word in capitals; then it takes two words, or the beginning of a line.
+    let places = token.len() == 2 && comma == 1 && tokens.at(last).lex.city() > 0;
+    let alone = words == 1 && (tokens.at(first).gap < Gap::Line || tokens.at(last).lex.word() > 0);
+    (told && !places && !alone).then(|| name(page, first, last, 0.85, Reason::Context("credential")))
 }
 
 /// `John Smith`, `Nora K.`, `Smith, John`, `J. Smith`: two names, or a name and an initial.

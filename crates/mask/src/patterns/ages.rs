@@ -65,6 +65,8 @@ fn of_person(page: &Page<'_>, index: usize) -> bool {
         && next.gap == Gap::None
         && any(after.hash, &const { hashed_all(["f", "m"]) })
         && after.gap == Gap::None;
+    // "98 F" is a temperature, "(98 F)" hardly one.
+    let bracketed = before.is(b'(') && any(next.hash, &const { hashed_all(["f", "m"]) }) && after.is(b')');
     let lived = any(before.hash, &const { hashed_all(["to", "at"]) })
         && any(tokens.before(index, 2).hash, &const { hashed_all(["lived", "living", "died", "passed"]) });
     let ends = next.gap >= Gap::Line
@@ -76,7 +78,7 @@ fn of_person(page: &Page<'_>, index: usize) -> bool {
         || page.cue(index.saturating_sub(2)).has(Cue::RELATIVE)
         || is_named(who);
     let beside = (before.is(b'(') || before.is(b',')) && is_named(who) && (next.is(b')') || next.is(b','));
-    sexed || lived || is && person && ends || beside
+    sexed || bracketed || lived || is && person && ends || beside
 }
 
 fn is_named(token: &Token) -> bool {

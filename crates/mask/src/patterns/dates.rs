@@ -32,7 +32,7 @@ pub(super) fn number(page: &Page<'_>, index: usize) -> Option<Entity> {
 
 fn without_weekday(page: &Page<'_>, index: usize) -> Option<Entity> {
     let token = page.tokens.at(index);
-    if let Some(range) = day_first(page, index) {
+    if let Some(range) = day_first(page, index).or_else(|| year_first(page, index)) {
         return Some(found(range, Kind::Date, 0.95, "date"));
     }
     let run = Run::read(page.tokens.text, token.start as usize);
@@ -254,8 +254,27 @@ fn day_first(page: &Page<'_>, index: usize) -> Option<std::ops::Range<usize>> {
     if !near || !sure_month(page, at) && year_after(page, at).is_none() && month.case == Case::Lower {
         return None;
     }
-    let end = year_after(page, at).unwrap_or(month.end as usize);
+    let end = year_after(page, at).or_else(|| short_year_after(page, at)).unwrap_or(month.end as usize);
     Some(tokens.at(index).start as usize..time_after(tokens.text, end))
+}
+
+/// The end of a year of two digits behind a month that has its day before it: `26 FEB 26`.
+fn short_year_after(page: &Page<'_>, index: usize) -> Option<usize> {
+    let (year, next) = (page.tokens.at(index + 1), page.tokens.at(index + 2));
+    let is_short = year.made == Made::Number && year.len() == 2 && year.gap == Gap::Blank;
+    let goes_on = next.gap == Gap::None && matches!(next.first, b':' | b'.' | b'/' | b'%' | b'-')
+        || page.cue(index + 2).has(Cue::DOSE) && next.gap <= Gap::Blank;
+    (is_short && !goes_on).then_some(year.end as usize)
+}
+
+/// `2019 Nov 02`: a year, the name of a month, a day.
+fn year_first(page: &Page<'_>, index: usize) -> Option<Range<usize>> {
+    let tokens = page.tokens;
+    let (year, month, day) = (tokens.at(index), tokens.at(index + 1), tokens.at(index + 2));
+    let near = month.gap <= Gap::Blank && day.gap <= Gap::Blank;
+    let is_named =
+        year.len() == 4 && tokens.str(year).parse().is_ok_and(is_year) && month.lex.has(Lex::MONTH);
+    (near && is_named && day_of(page, index + 2).is_some()).then(|| tokens.span(index, index + 2))
 }
 
 fn is_of(token: &Token) -> bool {

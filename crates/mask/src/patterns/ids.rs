@@ -48,13 +48,13 @@ pub(super) fn cluster(page: &Page<'_>, index: usize) -> Option<Entity> {
     if page.context(index).has(Cue::CODE) && !adjacent {
         return None;
     }
+    if let Some(blank) = spaced(page, index, &cluster, cue, adjacent) {
+        return Some(blank);
+    }
     if let Some(kind) = kind_of(cue)
         && fits_cue(&cluster, adjacent, kind, page, index)
     {
         return Some(found(range, kind, if adjacent { 0.95 } else { 0.75 }, "cue"));
-    }
-    if let Some(blank) = spaced(page, index, &cluster, cue, adjacent) {
-        return Some(blank);
     }
     by_form(page, index, &cluster).then(|| found(range, Kind::Id, 0.6, "form"))
 }
@@ -93,17 +93,14 @@ fn groups(page: &Page<'_>, index: usize, mut last: usize) -> (usize, usize) {
         let near =
             if joined { token.gap == Gap::None } else { token.gap == Gap::Blank || token.gap == Gap::None };
         let capitals = token.made == Made::Word
-            && token.case != Case::Lower
-            && token.len() <= 3
-            && token.len() > usize::from(token.case == Case::Title) * 3
-            && token.lex.is_empty();
+            && (token.case == Case::Initial
+                || token.case == Case::Upper && token.len() <= 3 && token.lex.is_empty());
         if !near || !(token.has_digit() || capitals) {
             break;
         }
         digits += count(next);
         last = next;
     }
-    // Capitals behind the last digit belong to it only if it is a letter or a group of its own.
     (last, digits)
 }
 
@@ -281,7 +278,9 @@ fn by_form(page: &Page<'_>, index: usize, cluster: &Cluster) -> bool {
     let bare = cluster.bare.as_slice();
     let trial = bare.get(..3).is_some_and(|head| head.eq_ignore_ascii_case(b"NCT"));
     let covid = tokens.at(index).made == Made::Word && tokens.at(index).lex.has(Lex::MEDICAL);
-    let amount = page.cue(cluster.last + 1).has(Cue::DOSE) && tokens.at(cluster.last + 1).gap <= Gap::Blank;
+    let amount = page.cue(cluster.last + 1).has(Cue::DOSE)
+        && tokens.at(cluster.last + 1).gap <= Gap::Blank
+        && cluster.letters == 0;
     if trial || covid || amount || tokens.at(cluster.last + 1).is(b'%') || is_years(page, index, cluster) {
         return false;
     }
