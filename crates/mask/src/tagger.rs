@@ -188,6 +188,16 @@ fn trimmed(page: &Page<'_>, mut first: usize, mut last: usize, class: usize) -> 
         while last > first && closes(page.tokens.at(last)) {
             last -= 1;
         }
+        // The words that say what a number is are no part of it.
+        let announces = |token: &Token| {
+            token.made == Made::Sign
+                || token.made == Made::Word && matches!(token.case, Case::Lower | Case::Title)
+        };
+        let is_id = CLASSES.get(class) == Some(&"ID");
+        let asked = Cue::ZIP.with(Cue::ID_WORD).with(Cue::PHONE).with(Cue::FAX);
+        while last > first && (page.cue(first).has(asked) || is_id) && announces(page.tokens.at(first)) {
+            first += 1;
+        }
         return Some((first, last));
     }
     let idle = |index: usize| {

@@ -70,7 +70,8 @@ pub(super) fn lettered(page: &Page<'_>, index: usize) -> Option<Entity> {
     {
         return None;
     }
-    if tokens.at(index + 1).gap > Gap::Blank || head.cue != Cue::NONE || head.lex.has(Lex::MONTH) {
+    let is_word = head.lex.has(Lex::FUNCTION.with(Lex::MONTH)) || head.lex.word() > 0 && head.len() > 2;
+    if tokens.at(index + 1).gap > Gap::Blank || head.cue != Cue::NONE || is_word {
         return None;
     }
     let (cue, adjacent) = cue_before(page, index);

@@ -43,6 +43,9 @@ fn short(page: &Page<'_>, index: usize) -> Option<Range<usize>> {
         back += 1;
     }
     let word = tokens.before(index, back);
+    if (0..back).any(|step| tokens.before(index, step).gap > Gap::Blank) {
+        return None;
+    }
     let joined = tokens.at(index + 1).is(b'-')
         && tokens.at(index + 1).gap == Gap::None
         && tokens.at(index + 2).made == Made::Number
@@ -54,7 +57,8 @@ fn short(page: &Page<'_>, index: usize) -> Option<Range<usize>> {
     let least = if word.hash == const { hashed("x") } { 4 } else { 3 };
     let next = tokens.at(last + 1);
     let goes_on = next.gap == Gap::None && matches!(next.first, b'/' | b'%' | b'-')
-        || page.cue(last + 1).has(Cue::DOSE);
+        || page.cue(last + 1).has(Cue::DOSE)
+        || next.has_digit() && next.gap <= Gap::Blank;
     (REACHED.contains(&word.hash) && (least..=6).contains(&digits) && !goes_on).then_some(range)
 }
 

@@ -35,7 +35,7 @@ pub(super) fn noise() -> impl Strategy<Value = String> {
             "Blood pressure 148/82, pulse 96.", "No acute distress.", "Metformin 500 mg twice daily.", "Dr. ", "MRN: ", "[NAME] ",
             "[DATE], ", "Hx of Crohn's disease", "at St. ", "call ", "PLAN:", "on ", "Ms. ", "92-year-old ", "zip ", "Springfield, IL 62704. ",
             "in ", "Reported by ", "Attending: ", "daughter ", "Quarry Hill Medical Center", "account ", "3/4/25", "\u{200b}", "é", "(", ")",
-            "Anna Kowalski", "Smith, John", "Jones", " Brown ", "#", "@", ", ", ". ", "\n", "\n\n",
+            "Anna Kowalski", "Smith, John", "Jones", "Brown ", "#", "@", ", ", ". ", "\n", "\n\n",
         ][..]).prop_map(str::to_owned),
         1 => "\\PC{0,6}",
         1 => "[A-Z][a-z]{1,8}",

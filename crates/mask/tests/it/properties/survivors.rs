@@ -54,7 +54,9 @@ proptest! {
                 );
             }
             let telling = folded(value);
-            let by_chance = telling.chars().count() < 5;
+            // Noise may hold a name that is a word ("Brown stool") as that word.
+            let by_chance = telling.chars().count() < 5
+                || person.wordy && noise.iter().any(|piece| folded(piece).contains(&telling));
             prop_assert!(by_chance || !folded(&masked.text).contains(&telling), "{value:?} is left in {:?}", masked.text);
         }
     }
