@@ -267,7 +267,9 @@ fn with_state(page: &Page<'_>, last: usize) -> usize {
         && token.len() == 2
         && token.case == Case::Upper
         && token.gap <= Gap::Blank;
-    if short {
+    // "Ashby MD" is a physician rather than a town in Maryland.
+    let sure = comma == 1 || !page.cue(from).has(Cue::CREDENTIAL) || tokens.at(from + 1).has_digit();
+    if short && sure {
         return from;
     }
     if comma == 1 && token.is_capital() && token.gap <= Gap::Blank && lex.has(Lex::STATE.with(Lex::COUNTRY)) {

@@ -60,8 +60,36 @@ fn dates_are_found_in_every_written_style() {
 }
 
 #[test]
+fn dates_are_found_as_they_are_spoken_and_jotted_down() {
+    for (text, date) in [
+        ("seen Tues 10/14 at eight", "Tues 10/14"),
+        ("on Saturday, 7 Feb she fell", "Saturday, 7 Feb"),
+        ("comes Monday the 16th", "Monday the 16th"),
+        ("the dressing came off on the 17th.", "the 17th"),
+        ("photo off\n3/6 0910 pt resting", "3/6"),
+        ("cough since 2/16, no fever", "2/16"),
+        ("wkup 3.2.26, clear", "3.2.26"),
+        ("session 26 FEB 26, one hour", "26 FEB 26"),
+        ("born 2019 Nov 02", "2019 Nov 02"),
+        ("low mood since Labor Day after a move", "Labor Day"),
+        ("by Thanksgiving, she hopes", "Thanksgiving"),
+        ("worse since late september, at night", "september"),
+        ("operated march third twenty twenty six, stable", "march third twenty twenty six"),
+        ("date of birth nine twelve fifty one, a pleasant man", "nine twelve fifty one"),
+    ] {
+        hides(text, Kind::Date, date);
+    }
+}
+
+#[test]
 fn years_measures_and_scores_are_no_dates() {
     for text in [
+        "MoCA 12/30, Apgar 6/9.",
+        "Nodes 2/14 and cores 5/14 were positive.",
+        "Firmware 3.2.26 was installed.",
+        "3.2.11 Handling of specimens",
+        "By the 5th toe there is a callus.",
+        "She may first try one tablet.",
         "Diagnosed in 2019 with gout.",
         "BP 120/80, pulse 72.",
         "Strength 5/5 in both legs.",
@@ -86,10 +114,22 @@ fn ages_over_89_are_found_and_younger_ones_are_not() {
         "Pt is in her nineties.",
         "a ninety-two-year-old man",
         "94yo F",
+        "resident (95/F)",
+        "Her grandmother is 96 and well.",
+        "He lived to 103.",
+        r#"{"age":94}"#,
     ] {
         assert!(found(text).iter().any(|(kind, _)| *kind == Kind::Age), "{text}");
     }
-    for text in ["This 89-year-old man", "aged 7", "in his eighties", "BP 94 over 60", "SpO2 93%"] {
+    for text in [
+        "This 89-year-old man",
+        "aged 7",
+        "in his eighties",
+        "BP 94 over 60",
+        "SpO2 93%",
+        "HR is 96.",
+        "T 98 F.",
+    ] {
         leaves(text);
     }
 }
@@ -119,6 +159,19 @@ fn numbers_are_found_by_their_check_digits_and_by_the_words_before_them() {
         ("host 2001:db8::8a2e:370:7334", Kind::Ip, "2001:db8::8a2e:370:7334"),
         ("MAC 00:1b:44:11:3a:b7", Kind::Ip, "00:1b:44:11:3a:b7"),
         ("Springfield, IL 62704", Kind::Zip, "62704"),
+        ("pager 2-7745", Kind::Phone, "2-7745"),
+        ("bleep 2217, any time", Kind::Phone, "2217"),
+        ("x 46120", Kind::Phone, "46120"),
+        (
+            "my number is five oh four, five five five, oh one nine three",
+            Kind::Phone,
+            "five oh four, five five five, oh one nine three",
+        ),
+        ("drug store 555-0187", Kind::Phone, "555-0187"),
+        ("NI no. QQ 12 34 56 C", Kind::Id, "QQ 12 34 56 C"),
+        ("policy GTX 0048821-9", Kind::HealthPlan, "GTX 0048821-9"),
+        ("health plan #: W2918 44071 01", Kind::HealthPlan, "W2918 44071 01"),
+        ("SSN ending 4410", Kind::Ssn, "4410"),
     ] {
         let all = found(text);
         assert!(
@@ -134,6 +187,10 @@ fn codes_and_doses_are_left_alone() {
     for text in [
         "ICD-10 E11.9 and CPT 99213.",
         "Heparin 5000 units.",
+        "Codes E11.621 and K50.812, G3P1011.",
+        "Ulcer of 3.1x2.0x0.2 cm, walk x 30 days.",
+        "Platelets 150-1000 and range 200-1200.",
+        "LDL 131 mg/dL, range 70-99.",
         "Version 4.17.192.168.1 of the viewer.",
         "COVID-19 and HbA1c 7.1%.",
         "HER2 positive, IL-6 raised.",
@@ -178,6 +235,28 @@ fn eponyms_and_drugs_need_a_person() {
     }
     hides("Mr. Foley was seen today.", Kind::Name, "Foley");
     hides("Dr. Parkinson will follow.", Kind::Name, "Parkinson");
+}
+
+#[test]
+fn who_signs_is_found_by_credentials_and_employers_go_with_the_names() {
+    hides("Discussed at length.\nA. Wickliffe, LMSW", Kind::Name, "A. Wickliffe");
+    hides("Signed:\nPeregrine Ashby MD", Kind::Name, "Peregrine Ashby");
+    for text in ["Baltimore, MD", "Discussed with the RN.", "CONTINUE PT AND OT."] {
+        assert!(!found(text).iter().any(|(kind, _)| *kind == Kind::Name), "{text}: {:?}", found(text));
+    }
+    let text = "He works as a welder at Brannock Boiler Works and smokes.";
+    assert!(
+        find(text).iter().any(|entity| entity.range.contains(&text.find("Brannock").unwrap())),
+        "{:?}",
+        find(text)
+    );
+}
+
+#[test]
+fn headings_and_sentences_are_no_facilities_and_streets() {
+    for text in ["PALLIATIVE CARE", "Home Health Aide", "WOUND CARE:", "5 other days. Per Dr orders."] {
+        assert!(!found(text).iter().any(|(kind, _)| *kind == Kind::Location), "{text}: {:?}", found(text));
+    }
 }
 
 #[test]
