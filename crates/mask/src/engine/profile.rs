@@ -24,7 +24,7 @@ pub(super) fn keep(entities: &mut Vec<Entity>, profile: Profile) {
 
 fn counts(entity: &Entity, profile: Profile) -> bool {
     match profile {
-        // Names of employers must go, too: 45 CFR 164.514(b)(2)(i).
+        // Names of employers must go, too: 45 CFR 164.514(b)(2)(i), and (e)(2) below.
         Profile::MaxRecall | Profile::SafeHarbor => true,
         Profile::SearchSafe => {
             entity.kind != Kind::Organization || matches!(entity.reason, Reason::Known | Reason::Custom(_))
@@ -33,7 +33,6 @@ fn counts(entity: &Entity, profile: Profile) -> bool {
         Profile::LimitedDataset => match entity.kind {
             Kind::Date | Kind::Age | Kind::Zip => false,
             Kind::Location => !is_town(&entity.reason),
-            Kind::Organization => matches!(entity.reason, Reason::Known | Reason::Custom(_)),
             _ => true,
         },
     }

@@ -287,12 +287,12 @@ fn by_form(page: &Page<'_>, index: usize, cluster: &Cluster) -> bool {
     }
     let decimal = cluster.dotted && cluster.letters == 0;
     // ICD-10 ("E11.621"), pregnancies and births ("G3P1011"), sizes ("3.1x2.0x0.2").
-    let letter = |letter: u8| bare.iter().any(|byte| *byte == letter);
     let diagnosis = cluster.letters == 1
         && cluster.dotted
         && cluster.digits <= 6
         && bare.first().is_some_and(u8::is_ascii_uppercase);
-    let births = cluster.letters == 2 && cluster.digits <= 6 && bare.starts_with(b"G") && letter(b'P');
+    let births =
+        cluster.letters == 2 && cluster.digits <= 6 && bare.starts_with(b"G") && bare.contains(&b'P');
     let size = cluster.letters == cluster.lower
         && cluster.letters > 0
         && bare.iter().all(|byte| byte.is_ascii_digit() || *byte == b'x');
