@@ -144,9 +144,10 @@ impl Pixels {
     /// Samples of one bit, the lowest bit of a byte first; frames follow each other without a gap. Source: PS3.5, 8.1.1.
     fn take_packed(&mut self, bytes: &[u8], count: usize) -> Result<(), DicomError> {
         let size = self.shape().bytes();
-        if bytes.len() < (count * size).div_ceil(8) {
-            return Err(DicomError::Frame { frame: 0, reason: "the pixel data is too short".to_owned() });
-        }
+        let bytes = bytes.get(..(count * size).div_ceil(8)).ok_or_else(|| DicomError::Frame {
+            frame: 0,
+            reason: "the pixel data is too short".to_owned(),
+        })?;
         let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).map(move |at| byte >> at & 1)).collect();
         self.frames = bits.chunks_exact(size).take(count).map(<[u8]>::to_vec).collect();
         Ok(())
@@ -180,6 +181,8 @@ impl Pixels {
     ) -> Result<(), DicomError> {
         let parts = fragments.get(1..).unwrap_or_default(); // the first is the table of offsets
         let is_rle = syntax.uid == Syntax::RLE;
+        // The other compressions transform colours themselves.
+        let keeps_colours = is_rle || Syntax::JPEG_LS.contains(&syntax.uid.as_str());
         let frames = frames_of(parts, count, is_rle).ok_or_else(|| DicomError::Frame {
             frame: 0,
             reason: "fragments do not fit the frames".to_owned(),
@@ -187,7 +190,7 @@ impl Pixels {
         for (frame, bytes) in frames.iter().enumerate() {
             let decoded = codec::decode(bytes, syntax, self.shape());
             let mut decoded = decoded.map_err(|reason| DicomError::Frame { frame, reason })?;
-            if is_rle && self.samples == 3 && self.photometric.starts_with("YBR_FULL") {
+            if keeps_colours && self.samples == 3 && self.photometric.starts_with("YBR_FULL") {
                 ybr_to_rgb(&mut decoded);
             }
             self.frames.push(decoded);
@@ -350,6 +353,24 @@ mod tests {
         assert_eq!(file.data.bytes(PIXELS), Some(&[0b1010_1000, 0b1111_1100, 0b0000_0011][..]));
         file.data.put(PIXELS, Element::bytes(Vr::OW, [0; 2]));
         assert!(Pixels::of(&file, &PixelLimits::default()).is_err());
+    }
+
+    #[test]
+    fn luminance_and_differences_in_jpeg_ls_become_colours() {
+        let numbers = [(ROWS, 29), (COLUMNS, 37), (SAMPLES, 3), (BITS_ALLOCATED, 8), (BITS_STORED, 8)];
+        let stream = include_bytes!("../../tests/jpeg/rgb_samples.jls");
+        let first = |photometric: &str| {
+            let mut file = file(&numbers, photometric, &[]);
+            let fragments = Value::Fragments(vec![Vec::new(), stream.to_vec()]);
+            file.data.put(PIXELS, Element { vr: Vr::OB, value: fragments });
+            file.syntax = Syntax::of(Syntax::JPEG_LS[0]).unwrap();
+            let pixels = Pixels::of(&file, &PixelLimits::default()).unwrap().unwrap();
+            pixels.frames[0][..3].to_vec()
+        };
+        let mut wanted = first("RGB");
+        ybr_to_rgb(&mut wanted);
+        assert_eq!(first("YBR_FULL"), wanted);
+        assert_ne!(first("RGB"), wanted);
     }
 
     #[test]

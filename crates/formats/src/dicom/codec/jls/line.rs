@@ -21,11 +21,9 @@ impl Line {
     /// Goes on to the next line. What stands beside its ends repeats what stands above it. Source: T.87, A.2.1.
     pub(super) fn begin(&mut self) {
         std::mem::swap(&mut self.above, &mut self.own);
-        let length = self.above.len();
         if let [.., last, beyond] = self.above.as_mut_slice() {
             *beyond = *last;
         }
-        debug_assert_eq!(length, self.own.len());
         if let (Some(slot), Some(first)) = (self.own.first_mut(), self.above.get(1)) {
             *slot = *first;
         }
