@@ -7,6 +7,7 @@ use super::known::KnownValues;
 use super::reader::{Line, Memory, Reader};
 use super::repair::repaired;
 use super::rows::{PageText, page_text};
+use super::workers::Workers;
 use super::{Area, ImageError, Raster};
 use crate::Entity;
 
@@ -149,12 +150,13 @@ pub fn mask_canvas(
     }
     let Some(reader) = reader else { return without_models(canvas, ask, filled) };
     let mut memories: Vec<Memory> = Vec::new();
+    let workers = Workers::default();
     for round in 0..=ask.policy.rounds_max {
         let views = canvas.views()?;
         memories.resize_with(views.len(), Memory::default);
         let mut wanted = Wanted::default();
         for (view, memory) in views.iter().zip(&mut memories) {
-            let lines = reader.read_again(view, memory)?;
+            let lines = reader.read_again(view, memory, &workers)?;
             wanted.take(&lines, view, ask, round < UNREADABLE_ROUNDS);
         }
         filled.readings += 1;

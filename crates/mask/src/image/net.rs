@@ -15,6 +15,7 @@ mod depthwise;
 mod front;
 mod fuse;
 mod head;
+mod join;
 mod map;
 mod onnx;
 mod op;
@@ -24,6 +25,7 @@ mod rounded;
 use self::front::Front;
 use self::head::Head;
 pub(super) use self::head::Pick;
+use self::map::Buffer;
 pub(super) use self::map::{Map, Scratch};
 use self::rest::Rest;
 use super::ImageError;
@@ -43,7 +45,7 @@ pub(super) struct Net {
 struct Output {
     /// How many lie side by side on its last axis.
     last: usize,
-    values: Vec<f32>,
+    values: Buffer,
 }
 
 impl Net {
@@ -70,7 +72,7 @@ impl Net {
     ///
     /// # Errors
     /// [`ImageError::Run`] if the picture's size does not suit it, or it gives something else.
-    pub(super) fn pixels(&self, picture: Map, worker: &mut Worker) -> Result<Vec<f32>, ImageError> {
+    pub(super) fn pixels(&self, picture: Map, worker: &mut Worker) -> Result<Buffer, ImageError> {
         let pixels = picture.pixels();
         let output = self.run(picture, worker).map_err(|reason| self.failed(reason))?;
         if self.head.is_some() || output.values.len() != pixels {

@@ -5,8 +5,8 @@ use super::net::Net;
 use super::raster::Raster;
 use super::recognise::{self, CROP_MULTIPLE, CROP_WIDTH_MIN, Crop, Reading};
 use super::tiles::{self, Tile};
-use super::workers::Worker;
-use super::{Area, ImageError, detect, workers};
+use super::workers::{Worker, Workers};
+use super::{Area, ImageError, detect};
 
 /// A reading less sure than this is tried upside down and with inverted contrast.
 const RETRY_BELOW: f32 = 0.75;
@@ -139,11 +139,17 @@ impl Reader {
     /// # Errors
     /// [`ImageError::TooManyPixels`] and [`ImageError::TooMuchText`] beyond the limits; [`ImageError::Run`].
     pub fn read(&self, raster: &Raster) -> Result<Vec<Line>, ImageError> {
-        self.read_again(raster, &mut Memory::default())
+        self.read_again(raster, &mut Memory::default(), &Workers::default())
     }
 
-    pub(super) fn read_again(&self, raster: &Raster, memory: &mut Memory) -> Result<Vec<Line>, ImageError> {
-        let boxes = self.boxes(raster, memory)?;
+    /// The same, with what was seen before, by workers that may have worked before.
+    pub(super) fn read_again(
+        &self,
+        raster: &Raster,
+        memory: &mut Memory,
+        workers: &Workers,
+    ) -> Result<Vec<Line>, ImageError> {
+        let boxes = self.boxes(raster, memory, workers)?;
         let mut known = std::mem::take(&mut memory.lines);
         let (mut lines, mut unread) = (Vec::new(), Vec::new());
         for text in boxes {
@@ -152,7 +158,7 @@ impl Reader {
                 None => unread.push(text),
             }
         }
-        let readings = self.readings(raster, &unread)?;
+        let readings = self.readings(raster, &unread, workers)?;
         lines.extend(unread.iter().zip(readings).map(|(text, (turned, reading))| {
             (*text, line(&turned, reading, raster.width(), raster.height()))
         }));
@@ -161,7 +167,12 @@ impl Reader {
         Ok(lines.into_iter().map(|(_, line)| line).collect())
     }
 
-    fn boxes(&self, raster: &Raster, memory: &mut Memory) -> Result<Vec<TextBox>, ImageError> {
+    fn boxes(
+        &self,
+        raster: &Raster,
+        memory: &mut Memory,
+        workers: &Workers,
+    ) -> Result<Vec<TextBox>, ImageError> {
         let (width, height) = (raster.width(), raster.height());
         if u64::from(width) * u64::from(height) > self.limits.pixels_max {
             return Err(ImageError::TooManyPixels { width, height, pixels_max: self.limits.pixels_max });
@@ -169,7 +180,7 @@ impl Reader {
         if memory.layout.is_none() {
             memory.layout = Some(match tiles::page(raster) {
                 Some(mut page) => {
-                    self.look(raster, &page, memory)?;
+                    self.look(raster, &page, memory, workers)?;
                     page.extend(tiles::rest(raster, &tiles::joined(&memory.tiles, raster)));
                     page
                 }
@@ -177,7 +188,7 @@ impl Reader {
             });
         }
         let layout = memory.layout.clone().unwrap_or_default();
-        self.look(raster, &layout, memory)?;
+        self.look(raster, &layout, memory, workers)?;
         let boxes = tiles::joined(&memory.tiles, raster);
         if boxes.len() > self.limits.boxes_max {
             return Err(ImageError::TooMuchText { boxes_max: self.limits.boxes_max });
@@ -186,7 +197,13 @@ impl Reader {
     }
 
     /// Looks at the tiles of a layout that were not seen before.
-    fn look(&self, raster: &Raster, layout: &[Tile], memory: &mut Memory) -> Result<(), ImageError> {
+    fn look(
+        &self,
+        raster: &Raster,
+        layout: &[Tile],
+        memory: &mut Memory,
+        workers: &Workers,
+    ) -> Result<(), ImageError> {
         let border = raster.border_grey();
         let mut known = std::mem::take(&mut memory.tiles);
         let mut unseen: Vec<Tile> = Vec::new();
@@ -198,7 +215,7 @@ impl Reader {
         }
         // The largest first: so that no thread begins one when the others are done.
         unseen.sort_by_key(|tile| std::cmp::Reverse(tile.size()));
-        let found = workers::each(&unseen, |tile, worker| self.detect(raster, tile, border, worker));
+        let found = workers.each(&unseen, |tile, worker| self.detect(raster, tile, border, worker));
         for (tile, found) in unseen.into_iter().zip(found) {
             memory.tiles.push((tile, found?));
         }
@@ -223,13 +240,18 @@ impl Reader {
     }
 
     /// The best reading of each box, with the box turned as it was read.
-    fn readings(&self, raster: &Raster, boxes: &[TextBox]) -> Result<Vec<(TextBox, Reading)>, ImageError> {
+    fn readings(
+        &self,
+        raster: &Raster,
+        boxes: &[TextBox],
+        workers: &Workers,
+    ) -> Result<Vec<(TextBox, Reading)>, ImageError> {
         let first: Vec<Crop> = boxes
             .iter()
             .map(|text| Crop::of(if is_turned(text) { text.turned(false) } else { *text }))
             .collect();
         let mut best: Vec<(TextBox, Reading)> =
-            first.iter().map(|crop| crop.text).zip(self.recognise(raster, &first)?).collect();
+            first.iter().map(|crop| crop.text).zip(self.recognise(raster, &first, workers)?).collect();
         // Of turned text nobody knows which way it runs, and upside down a part of it may read well.
         let doubtful: Vec<usize> = best
             .iter()
@@ -243,7 +265,7 @@ impl Reader {
         let flipped = doubtful.iter().filter_map(of).map(|(at, text)| (at, Crop::of(text.flipped())));
         let inverted = doubtful.iter().filter_map(of);
         let inverted = inverted.map(|(at, text)| (at, Crop { is_inverted: true, ..Crop::of(text) }));
-        self.better(raster, flipped.chain(inverted).collect(), &mut best)?;
+        self.better(raster, flipped.chain(inverted).collect(), &mut best, workers)?;
         Ok(best)
     }
 
@@ -253,9 +275,10 @@ impl Reader {
         raster: &Raster,
         crops: Vec<(usize, Crop)>,
         best: &mut [(TextBox, Reading)],
+        workers: &Workers,
     ) -> Result<(), ImageError> {
         let (places, crops): (Vec<usize>, Vec<Crop>) = crops.into_iter().unzip();
-        let readings = self.recognise(raster, &crops)?;
+        let readings = self.recognise(raster, &crops, workers)?;
         for ((at, crop), reading) in places.into_iter().zip(crops).zip(readings) {
             if let Some(slot) = best.get_mut(at)
                 && reading.score > slot.1.score
@@ -267,11 +290,16 @@ impl Reader {
     }
 
     /// A reading of each crop, whatever the others are.
-    fn recognise(&self, raster: &Raster, crops: &[Crop]) -> Result<Vec<Reading>, ImageError> {
+    fn recognise(
+        &self,
+        raster: &Raster,
+        crops: &[Crop],
+        workers: &Workers,
+    ) -> Result<Vec<Reading>, ImageError> {
         let mut order: Vec<(usize, Crop)> = crops.iter().copied().enumerate().collect();
         // The widest come first, so that no thread begins one when the others are done.
         order.sort_by_key(|(_, crop)| std::cmp::Reverse(crop.width()));
-        let read = workers::each(&order, |(_, crop), worker| self.recognise_one(raster, crop, worker));
+        let read = workers.each(&order, |(_, crop), worker| self.recognise_one(raster, crop, worker));
         let mut readings = vec![Reading::default(); crops.len()];
         for ((at, _), reading) in order.into_iter().zip(read) {
             if let Some(slot) = readings.get_mut(at) {

@@ -1,22 +1,33 @@
 //! Convolutions that mix all channels, as products of matrices.
 
+use std::ops::Range;
+
 use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_tensor::NdTensorView;
 
-use super::map::{Map, Scratch};
+use super::map::{Buffer, Map, Scratch};
 use super::op::{Activation, Laid, Window, misfit};
 use super::rounded::{Rounded, Rows};
 
 /// Values of a band of pixels, its input's and its output's: what the second cache holds.
-const BAND_VALUES: usize = 96 * 1024;
+const BAND_VALUES: usize = 32 * 1024;
 /// The product's kernel works on blocks of this many rows.
 const BAND_MULTIPLE: usize = 64;
 
 /// A convolution in which every channel of the output comes from all of the input's.
 pub(super) struct Dense {
     pub(super) window: Window,
-    /// Channels of the input and of the output.
-    pub(super) channels: (usize, usize),
+    /// Channels of each map that it takes; they lie side by side.
+    pub(super) inputs: Vec<usize>,
+    /// A row for each channel of each pixel of the window, map by map.
+    pub(super) weights: Weights,
+    pub(super) activation: Activation,
+    /// A second one, of single pixels, upon what it gives.
+    pub(super) then: Option<Point>,
+}
+
+/// A convolution of single pixels.
+pub(super) struct Point {
     pub(super) weights: Weights,
     pub(super) activation: Activation,
 }
@@ -54,6 +65,11 @@ impl Weights {
         }
     }
 
+    /// How many columns it has: values of a product.
+    pub(super) fn columns(&self) -> usize {
+        self.bias.len()
+    }
+
     /// How many rows it has: values of a row that it multiplies.
     pub(super) fn rows(&self) -> usize {
         match &self.factors {
@@ -62,16 +78,19 @@ impl Weights {
         }
     }
 
-    /// Multiplies rows of values with the matrix.
+    /// Multiplies rows of values with the matrix, and does what follows with each product.
     pub(super) fn multiply(
         &self,
         rows: &[f32],
+        activation: Activation,
         product: &mut [f32],
         scratch: &mut Rows,
     ) -> Result<(), String> {
         let packed = match &self.factors {
             Factors::Exact(packed) => packed,
-            Factors::Rounded(rounded) => return rounded.multiply(rows, &self.bias, product, scratch),
+            Factors::Rounded(rounded) => {
+                return rounded.multiply(rows, &self.bias, activation, product, scratch);
+            }
         };
         let shape = [product.len().checked_div(self.bias.len()).unwrap_or(0), packed.rows()];
         let rows = NdTensorView::try_from_data(shape, rows).map_err(|error| error.to_string())?;
@@ -79,43 +98,87 @@ impl Weights {
         let inputs = (GemmInputA::Unpacked(rows), GemmInputB::Packed(packed));
         EXECUTOR
             .with(|executor| executor.gemm(product, inputs.0, inputs.1, options))
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        activation.apply(product);
+        Ok(())
     }
 }
 
 impl Dense {
-    pub(super) fn run(&self, input: &Map, scratch: &mut Scratch) -> Result<Map, String> {
+    /// What it gives for its maps, with another one added if there is one more: of the same size, or one pixel.
+    pub(super) fn run(&self, maps: &[&Map], scratch: &mut Scratch) -> Result<Map, String> {
+        let (inputs, add) = maps.split_at_checked(self.inputs.len()).unwrap_or_default();
+        let Some(input) = inputs.first() else { return Err("a convolution takes a map".to_owned()) };
+        let fits = |(map, channels): (&&Map, &usize)| {
+            map.channels == *channels && (map.rows, map.columns) == (input.rows, input.columns)
+        };
         let laid = self.window.over(input.rows, input.columns);
-        let laid = laid.filter(|_| input.channels == self.channels.0 && self.channels.1 > 0);
+        let laid = laid.filter(|_| inputs.iter().zip(&self.inputs).all(fits) && self.weights.columns() > 0);
         let laid = laid.ok_or_else(|| misfit("a convolution", input))?;
-        let mut output = Map::unset(laid.output.0, laid.output.1, self.channels.1, scratch);
-        let is_point = self.window.size == (1, 1) && self.window.stride == (1, 1);
-        let taken = self.window.size.0 * self.window.size.1 * self.channels.0;
-        let band = (BAND_VALUES / (taken + self.channels.1)).next_multiple_of(BAND_MULTIPLE);
-        let mut gathered = if is_point { Vec::new() } else { scratch.take(band * taken) };
-        for (at, product) in output.values.chunks_mut(band * self.channels.1).enumerate() {
-            let pixels = at * band..at * band + product.len() / self.channels.1;
+        let between = self.weights.columns();
+        let channels = self.then.as_ref().map_or(between, |then| then.weights.columns());
+        let mut output = Map::unset(laid.output.0, laid.output.1, channels, scratch);
+        let add = add.first();
+        if let Some(add) = add.filter(|add| !add.fits(&output)) {
+            return Err(misfit("the other map", add));
+        }
+        let is_point = self.window.is_point() && inputs.len() == 1;
+        let taken = self.weights.rows();
+        let band = (BAND_VALUES / (taken + between)).next_multiple_of(BAND_MULTIPLE);
+        let mut gathered = if is_point { Buffer::default() } else { scratch.take(band * taken) };
+        let mut hidden = if self.then.is_some() { scratch.take(band * between) } else { Buffer::default() };
+        for (at, product) in output.values.chunks_mut(band * channels).enumerate() {
+            let pixels = at * band..at * band + product.len() / channels;
             let rows = if is_point {
                 input.values.get(pixels.start * taken..pixels.end * taken)
             } else {
-                self.gather(input, &laid, pixels.clone(), &mut gathered);
+                self.gather(inputs, &laid, pixels.clone(), &mut gathered);
                 gathered.get(..pixels.len() * taken)
             };
-            self.weights.multiply(rows.unwrap_or_default(), product, &mut scratch.rows)?;
-            self.activation.apply(product);
+            let rows = rows.unwrap_or_default();
+            match &self.then {
+                None => self.weights.multiply(rows, self.activation, product, &mut scratch.rows)?,
+                Some(then) => {
+                    let hidden = hidden.get_mut(..pixels.len() * between).unwrap_or_default();
+                    self.weights.multiply(rows, self.activation, hidden, &mut scratch.rows)?;
+                    then.weights.multiply(hidden, then.activation, product, &mut scratch.rows)?;
+                }
+            }
+            if let Some(add) = add {
+                let values =
+                    if add.pixels() == 1 { 0..channels } else { at * band * channels..pixels.end * channels };
+                add_each(product, add.values.get(values).unwrap_or_default());
+            }
         }
-        if !is_point {
-            scratch.give(gathered);
+        for buffer in [gathered, hidden] {
+            scratch.give(buffer);
         }
         Ok(output)
     }
 
     /// Writes what lies under the window at some of the output's pixels, a row for each pixel.
-    fn gather(&self, input: &Map, laid: &Laid, pixels: std::ops::Range<usize>, gathered: &mut [f32]) {
-        let channels = self.channels.0;
+    fn gather(&self, inputs: &[&Map], laid: &Laid, pixels: Range<usize>, gathered: &mut [f32]) {
+        let mut begin = 0;
+        for input in inputs {
+            let rows = gathered.chunks_exact_mut(self.weights.rows());
+            let rows = rows.map(|row| row.get_mut(begin..).unwrap_or_default());
+            self.gather_one(input, laid, pixels.clone(), rows);
+            begin += self.window.size.0 * self.window.size.1 * input.channels;
+        }
+    }
+
+    /// The same of one map, from where its part of each row begins.
+    fn gather_one<'a>(
+        &self,
+        input: &Map,
+        laid: &Laid,
+        pixels: Range<usize>,
+        rows: impl Iterator<Item = &'a mut [f32]>,
+    ) {
+        let channels = input.channels;
         let across = self.window.size.1 * channels;
         let columns = laid.output.1.max(1);
-        let lines = gathered.chunks_exact_mut(across.max(1));
+        let lines = rows.flat_map(|row| row.chunks_exact_mut(across.max(1)).take(self.window.size.0));
         let steps = pixels.flat_map(|pixel| (0..self.window.size.0).map(move |step| (pixel, step)));
         for ((pixel, step), line) in steps.zip(lines) {
             let Some(row) = laid.row(pixel / columns, step) else {
@@ -139,6 +202,13 @@ impl Dense {
     }
 }
 
+/// Adds values, again from the first where there are less.
+fn add_each(values: &mut [f32], add: &[f32]) {
+    for values in values.chunks_mut(add.len().max(1)) {
+        values.iter_mut().zip(add).for_each(|(value, add)| *value += add);
+    }
+}
+
 /// A convolution that makes a block of pixels of each one.
 pub(super) struct Spread {
     /// Rows and columns of the block.
@@ -157,7 +227,7 @@ impl Spread {
         }
         let (down, across) = self.size;
         let mut blocks = scratch.take(input.pixels() * down * across * self.channels.1);
-        self.weights.multiply(&input.values, &mut blocks, &mut scratch.rows)?;
+        self.weights.multiply(&input.values, self.activation, &mut blocks, &mut scratch.rows)?;
         let mut output = Map::unset(input.rows * down, input.columns * across, self.channels.1, scratch);
         // A line is a block's row: they alternate between the rows of the output.
         let line = across * self.channels.1;
@@ -169,7 +239,6 @@ impl Spread {
             }
         }
         scratch.give(blocks);
-        self.activation.apply(&mut output.values);
         Ok(output)
     }
 }

@@ -31,6 +31,9 @@ impl Depthwise {
     }
 }
 
+/// Pixels of the output that are reckoned together, so that each weight is loaded once for all of them.
+const TOGETHER: usize = 4;
+
 /// One row of the output.
 struct Row<'a> {
     of: &'a Depthwise,
@@ -46,37 +49,91 @@ impl SimdOp for Row<'_> {
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
         let ops = isa.f32();
-        let Depthwise { window, channels, weights, bias, .. } = self.of;
-        let mut taps: Vec<(&[f32], &[f32])> = Vec::with_capacity(window.size.0 * window.size.1);
-        for (column, output) in self.output.chunks_exact_mut(*channels).enumerate() {
-            taps.clear();
-            for (down, weights) in weights.chunks_exact(window.size.1 * channels).enumerate() {
-                let Some(row) = self.laid.row(self.row, down) else { continue };
-                for (across, weights) in weights.chunks_exact(*channels).enumerate() {
-                    let column = self.laid.column(column, across);
-                    taps.extend(column.map(|column| (self.input.pixel(row, column), weights)));
-                }
-            }
-            if *channels < ops.len() {
-                narrow(&taps, bias, output);
+        let (window, channels) = (self.of.window, self.of.channels);
+        let across = window.size.1 * channels;
+        let lines = self.of.weights.chunks_exact(across).enumerate();
+        let lines: Vec<(&[f32], &[f32])> = lines
+            .filter_map(|(down, weights)| Some((self.input.row(self.laid.row(self.row, down)?), weights)))
+            .collect();
+        let (begin, end) = if channels < ops.len() { (0, 0) } else { self.laid.whole_columns() };
+        let wide = (end - begin) / TOGETHER * TOGETHER;
+        let mut near = Vec::with_capacity(lines.len());
+        for (column, output) in self.output.chunks_exact_mut(channels).enumerate() {
+            if (begin..begin + wide).contains(&column) {
                 continue;
             }
-            for begin in (0..*channels).step_by(ops.len()) {
-                // The last block ends with the channels, and does some of them again.
-                let lanes = begin.min(channels - ops.len())..;
-                let Some(bias) = bias.get(lanes.clone()) else { continue };
-                let mut sum = ops.load(bias);
-                for (values, weights) in &taps {
-                    if let (Some(values), Some(weights)) =
-                        (values.get(lanes.clone()), weights.get(lanes.clone()))
-                    {
-                        sum = ops.mul_add(ops.load(values), ops.load(weights), sum);
-                    }
-                }
-                if let Some(place) = output.get_mut(lanes) {
-                    ops.store(sum, place);
+            near.clear();
+            for (values, weights) in &lines {
+                for (step, weights) in weights.chunks_exact(channels).enumerate() {
+                    let column = self.laid.column(column, step);
+                    let values = column.and_then(|column| values.get(column * channels..)?.get(..channels));
+                    near.extend(values.map(|values| (values, weights)));
                 }
             }
+            one(isa, &near, &self.of.bias, output);
+        }
+        let whole = self.output.get_mut(begin * channels..(begin + wide) * channels).unwrap_or_default();
+        for (at, output) in whole.chunks_exact_mut(TOGETHER * channels).enumerate() {
+            // All of the window's columns lie in the map, so this one does.
+            let first = self.laid.column(begin + at * TOGETHER, 0).unwrap_or_default() * channels;
+            near.clear();
+            near.extend(
+                lines.iter().map(|(values, weights)| (values.get(first..).unwrap_or_default(), *weights)),
+            );
+            several(isa, &near, &self.of.bias, window.stride.1, output);
+        }
+    }
+}
+
+/// Some pixels of the output side by side, from the rows under the first one's window on and the weights of each row.
+#[inline(always)]
+fn several<I: Isa>(isa: I, near: &[(&[f32], &[f32])], bias: &[f32], stride: usize, output: &mut [f32]) {
+    let ops = isa.f32();
+    let channels = bias.len();
+    for lane in (0..channels).step_by(ops.len()) {
+        // The last block ends with the channels, and does some of them again.
+        let lane = lane.min(channels - ops.len());
+        let bias = bias.get(lane..).map_or(ops.zero(), |bias| ops.load(bias));
+        let mut sums = [bias; TOGETHER];
+        for (values, weights) in near {
+            for at in (lane..weights.len()).step_by(channels) {
+                let Some(weights) = weights.get(at..at + ops.len()) else { continue };
+                let weights = ops.load(weights);
+                for (pixel, sum) in sums.iter_mut().enumerate() {
+                    let at = at + pixel * stride * channels;
+                    let Some(values) = values.get(at..at + ops.len()) else { continue };
+                    *sum = ops.mul_add(ops.load(values), weights, *sum);
+                }
+            }
+        }
+        for (place, sum) in output.chunks_exact_mut(channels).zip(sums) {
+            if let Some(place) = place.get_mut(lane..) {
+                ops.store(sum, place);
+            }
+        }
+    }
+}
+
+/// One pixel of the output, from the pixels under the window and the weights of each.
+#[inline(always)]
+fn one<I: Isa>(isa: I, near: &[(&[f32], &[f32])], bias: &[f32], output: &mut [f32]) {
+    let ops = isa.f32();
+    let channels = bias.len();
+    if channels < ops.len() {
+        return narrow(near, bias, output);
+    }
+    for begin in (0..channels).step_by(ops.len()) {
+        // The last block ends with the channels, and does some of them again.
+        let lanes = begin.min(channels - ops.len())..;
+        let Some(bias) = bias.get(lanes.clone()) else { continue };
+        let mut sum = ops.load(bias);
+        for (values, weights) in near {
+            if let (Some(values), Some(weights)) = (values.get(lanes.clone()), weights.get(lanes.clone())) {
+                sum = ops.mul_add(ops.load(values), ops.load(weights), sum);
+            }
+        }
+        if let Some(place) = output.get_mut(lanes) {
+            ops.store(sum, place);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The front of a network: its operations in order, and which values they take and give.
 
+use super::join;
 use super::map::{Map, Scratch};
 use super::op::{self, Op};
 
@@ -22,7 +23,8 @@ pub(super) struct Front {
 }
 
 impl Front {
-    pub(super) fn new(ops: Vec<(Op, Vec<Value>)>, outputs: Vec<Value>) -> Self {
+    pub(super) fn new(ops: Vec<(Op, Vec<Value>)>, mut outputs: Vec<Value>) -> Self {
+        let ops = join::joined(ops, &mut outputs);
         let mut steps: Vec<Step> =
             ops.into_iter().map(|(op, inputs)| Step { op, inputs, last: Vec::new() }).collect();
         let mut seen = outputs.clone();
@@ -57,8 +59,9 @@ impl Front {
 impl Step {
     fn run(&self, values: &mut [Option<Map>], scratch: &mut Scratch) -> Result<Map, String> {
         let first = self.inputs.first().copied().unwrap_or_default();
-        // What nothing takes after this may be written over.
-        let is_own = self.op.changes() && self.last.contains(&first);
+        // What nothing takes after this, nor this twice, may be written over.
+        let is_twice = self.inputs.iter().skip(1).any(|other| *other == first);
+        let is_own = self.op.changes() && self.last.contains(&first) && !is_twice;
         let own = if is_own { values.get_mut(first).and_then(Option::take) } else { None };
         let others = self.inputs.iter().skip(usize::from(own.is_some()));
         let others: Option<Vec<&Map>> =
@@ -95,7 +98,7 @@ impl Op {
     fn make(&self, inputs: &[&Map], scratch: &mut Scratch) -> Result<Map, String> {
         let Some(map) = inputs.first() else { return Err("an operation takes nothing".to_owned()) };
         match self {
-            Self::Dense(dense) => dense.run(map, scratch),
+            Self::Dense(dense) => dense.run(inputs, scratch),
             Self::Depthwise(depthwise) => depthwise.run(map, scratch),
             Self::Spread(spread) => spread.run(map, scratch),
             Self::Mean => Ok(op::mean(map, scratch)),

@@ -140,6 +140,28 @@ impl<'a> Making<'a> {
         }
     }
 
+    /// The values that lie side by side in one, with their channels.
+    fn sides(&self, value: Value) -> Option<Vec<(Value, usize)>> {
+        match self.ops.get(value.checked_sub(1)?)? {
+            (Op::Concat, inputs) => {
+                inputs.iter().map(|value| Some((*value, self.channels(*value)?))).collect()
+            }
+            _ => None,
+        }
+    }
+
+    /// How many channels a value has, as far as that is known before there is a picture.
+    fn channels(&self, value: Value) -> Option<usize> {
+        let (op, inputs) = self.ops.get(value.checked_sub(1)?)?;
+        match op {
+            Op::Dense(dense) => Some(dense.weights.columns()),
+            Op::Depthwise(depthwise) => Some(depthwise.channels),
+            Op::Spread(spread) => Some(spread.channels.1),
+            Op::Concat => inputs.iter().map(|value| self.channels(*value)).sum(),
+            _ => self.channels(*inputs.first()?),
+        }
+    }
+
     /// The one node that takes a value, if it is of a kind and its other operand that number; and what it gives.
     fn next(&self, name: &str, kind: &str, number: Option<f32>) -> Option<(usize, &'a str)> {
         let at = self.file.only_taker(name)?;
@@ -182,8 +204,13 @@ impl<'a> Making<'a> {
             (raw.activation, output) = (activation, made);
             nodes.extend(more);
         }
-        let op = if node.kind() == "Conv" { raw.conv() } else { raw.spread() };
-        self.push(op?, vec![input], &nodes, output)
+        if node.kind() == "ConvTranspose" {
+            return self.push(raw.spread()?, vec![input], &nodes, output);
+        }
+        let sides =
+            self.sides(input).filter(|sides| sides.iter().map(|side| side.1).sum::<usize>() == raw.shape[1]);
+        let (inputs, channels) = sides.unwrap_or_else(|| vec![(input, raw.shape[1])]).into_iter().unzip();
+        self.push(raw.conv(channels)?, inputs, &nodes, output)
     }
 
     /// Takes a node that changes each channel by constants into the weights.
@@ -262,7 +289,8 @@ fn pooling(node: Node<'_>) -> Option<Window> {
 }
 
 impl Raw {
-    fn conv(self) -> Option<Op> {
+    /// One that takes maps of so many channels, side by side.
+    fn conv(self, sides: Vec<usize>) -> Option<Op> {
         let [outputs, inputs, rows, columns] = self.shape;
         let area = rows * columns;
         let weight = |output: usize, input: usize, place: usize| {
@@ -276,13 +304,20 @@ impl Raw {
             return Some(Op::Depthwise(depthwise));
         }
         (self.groups == 1).then_some(())?;
-        let places = (0..area).flat_map(|place| (0..inputs).map(move |input| (place, input)));
+        let mut places = Vec::with_capacity(area * inputs);
+        let mut begin = 0;
+        for channels in &sides {
+            let side = begin..begin + channels;
+            places.extend((0..area).flat_map(|place| side.clone().map(move |input| (place, input))));
+            begin += channels;
+        }
+        let places = places.into_iter();
         let rows = places.flat_map(|(place, input)| (0..outputs).map(move |output| (output, input, place)));
         let weights: Vec<f32> =
             rows.map(|(output, input, place)| weight(output, input, place)).collect::<Option<_>>()?;
         let weights = Weights::rounded(&weights, self.bias)?;
-        let channels = (inputs, outputs);
-        Some(Op::Dense(Dense { window: self.window, channels, weights, activation: self.activation }))
+        let (window, activation) = (self.window, self.activation);
+        Some(Op::Dense(Box::new(Dense { window, inputs: sides, weights, activation, then: None })))
     }
 
     /// One whose blocks do not overlap.

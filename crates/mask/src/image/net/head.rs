@@ -7,6 +7,7 @@ use rten_vecmath::Exp;
 use super::convolution::Weights;
 use super::map::Scratch;
 use super::onnx::File;
+use super::op::Activation;
 
 /// Steps whose classes are reckoned at once: with some ten thousand classes, what the second cache holds.
 const STEPS: usize = 16;
@@ -49,7 +50,7 @@ impl Head {
         let mut sums = scratch.take(STEPS * self.classes);
         for steps in steps.chunks(STEPS * length.max(1)) {
             let sums = sums.get_mut(..steps.len() / length.max(1) * self.classes).unwrap_or_default();
-            self.weights.multiply(steps, sums, &mut scratch.rows)?;
+            self.weights.multiply(steps, Activation::None, sums, &mut scratch.rows)?;
             picks.extend(sums.chunks_exact(self.classes).map(|sums| Likeliest { sums }.dispatch()));
         }
         scratch.give(sums);

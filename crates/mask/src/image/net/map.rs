@@ -1,5 +1,7 @@
 //! What flows between a network's operations.
 
+use std::ops::{Deref, DerefMut};
+
 use super::rounded::Rows;
 
 /// Values of a picture: rows of pixels from the top, the channels of a pixel side by side.
@@ -8,7 +10,7 @@ pub(in crate::image) struct Map {
     pub(in crate::image) rows: usize,
     pub(in crate::image) columns: usize,
     pub(in crate::image) channels: usize,
-    pub(in crate::image) values: Vec<f32>,
+    pub(in crate::image) values: Buffer,
 }
 
 impl Map {
@@ -26,10 +28,63 @@ impl Map {
         self.rows * self.columns
     }
 
+    /// Whether each pixel of another map has a partner here: it is of the same size, or this one has one pixel.
+    pub(super) fn fits(&self, other: &Self) -> bool {
+        let is_alike = self.rows == other.rows && self.columns == other.columns;
+        self.channels == other.channels && !self.values.is_empty() && (is_alike || self.pixels() == 1)
+    }
+
+    /// One row's pixels; empty beyond the map.
+    pub(super) fn row(&self, row: usize) -> &[f32] {
+        let length = self.columns * self.channels;
+        self.values.get(row * length..(row + 1) * length).unwrap_or_default()
+    }
+
     /// One pixel's channels; empty beyond the map.
     pub(super) fn pixel(&self, row: usize, column: usize) -> &[f32] {
         let at = (row * self.columns + column) * self.channels;
         self.values.get(at..at + self.channels).unwrap_or_default()
+    }
+}
+
+/// Numbers in memory that may be longer: it is not filled again when more of it is needed.
+#[derive(Clone, Debug, Default)]
+pub(in crate::image) struct Buffer {
+    all: Vec<f32>,
+    length: usize,
+}
+
+impl Buffer {
+    /// The numbers alone.
+    pub(super) fn into_vec(mut self) -> Vec<f32> {
+        self.all.truncate(self.length);
+        self.all
+    }
+}
+
+impl From<Vec<f32>> for Buffer {
+    fn from(all: Vec<f32>) -> Self {
+        Self { length: all.len(), all }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        self.all.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        self.all.get_mut(..self.length).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Buffer {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
     }
 }
 
@@ -45,19 +100,22 @@ pub(in crate::image) struct Scratch {
 
 impl Scratch {
     /// A buffer of that length with any values.
-    pub(in crate::image) fn take(&mut self, length: usize) -> Vec<f32> {
-        let fitting = self.free.iter().enumerate().filter(|(_, buffer)| buffer.capacity() >= length);
-        let best = fitting.min_by_key(|(_, buffer)| buffer.capacity()).map(|(at, _)| at);
-        let mut buffer = best.map(|at| self.free.swap_remove(at)).unwrap_or_default();
-        buffer.resize(length, 0.0);
-        buffer
+    pub(in crate::image) fn take(&mut self, length: usize) -> Buffer {
+        let fitting = self.free.iter().enumerate().filter(|(_, free)| free.len() >= length);
+        let best = fitting.min_by_key(|(_, free)| free.len()).map(|(at, _)| at);
+        let all = best.map_or_else(|| vec![0.0; length], |at| self.free.swap_remove(at));
+        Buffer { all, length }
     }
 
     /// Takes a buffer back, or that of another network.
-    pub(in crate::image) fn give(&mut self, buffer: Vec<f32>) {
-        self.free.push(buffer);
+    pub(in crate::image) fn give(&mut self, buffer: impl Into<Buffer>) {
+        let all = buffer.into().all;
+        if all.is_empty() {
+            return;
+        }
+        self.free.push(all);
         if self.free.len() > FREE_MAX {
-            let smallest = self.free.iter().enumerate().min_by_key(|(_, buffer)| buffer.capacity());
+            let smallest = self.free.iter().enumerate().min_by_key(|(_, free)| free.len());
             if let Some(at) = smallest.map(|(at, _)| at) {
                 self.free.swap_remove(at);
             }

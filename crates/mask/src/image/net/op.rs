@@ -10,8 +10,8 @@ use super::map::{Map, Scratch};
 
 /// One operation. Names of ONNX in brackets.
 pub(super) enum Op {
-    /// Every channel of the output from all of the input's [Conv].
-    Dense(Dense),
+    /// Every channel of the output from all of the input's [Conv]; a second map is added.
+    Dense(Box<Dense>),
     /// Every channel from that of the input [Conv with as many groups].
     Depthwise(Depthwise),
     /// Every pixel to a block of its own [ConvTranspose whose strides are its kernel's size].
@@ -87,7 +87,7 @@ impl Activation {
 ///
 /// The normal distribution is an odd polynomial of the value's share of [`Gelu::END`], fitted for the least difference, that
 /// ends at 0 and 1.
-struct Gelu;
+pub(super) struct Gelu;
 
 impl Gelu {
     const END: f32 = 3.6;
@@ -125,6 +125,12 @@ pub(super) struct Laid {
 }
 
 impl Window {
+    /// Whether it is one pixel, laid on each of the map.
+    pub(super) fn is_point(self) -> bool {
+        let is_bare = matches!(self.pads, Pads::SameUpper | Pads::Fixed([0, 0, 0, 0]));
+        self.size == (1, 1) && self.stride == (1, 1) && is_bare
+    }
+
     /// Lays it over a map; `None` if the map is smaller than the window.
     pub(super) fn over(self, rows: usize, columns: usize) -> Option<Laid> {
         let side = |length: usize, size: usize, stride: usize, fixed: Option<(usize, usize)>| {
@@ -154,6 +160,15 @@ impl Laid {
         (at < self.input.0).then_some(at)
     }
 
+    /// The output's columns for which all of the window lies in the map: the first, and the one after the last.
+    pub(super) fn whole_columns(&self) -> (usize, usize) {
+        let stride = self.window.stride.1;
+        let begin = self.before.1.div_ceil(stride);
+        let last = (self.input.1 + self.before.1).checked_sub(self.window.size.1);
+        let end = last.map_or(0, |last| last / stride + 1).min(self.output.1);
+        (begin.min(end), end)
+    }
+
     /// The same for columns.
     pub(super) fn column(&self, output: usize, step: usize) -> Option<usize> {
         let at = (output * self.window.stride.1 + step).checked_sub(self.before.1)?;
@@ -168,12 +183,11 @@ pub(super) fn misfit(what: &str, map: &Map) -> String {
 
 /// Calls `work` for each value of the first map and its partner of the second, which has the same size or one pixel.
 pub(super) fn zip_with(map: &mut Map, other: &Map, work: impl Fn(&mut f32, f32)) -> Result<(), String> {
-    let is_alike = map.rows == other.rows && map.columns == other.columns;
-    if map.channels != other.channels || other.values.is_empty() || !(is_alike || other.pixels() == 1) {
+    if !other.fits(map) {
         return Err(misfit("the other map", map));
     }
     for pixels in map.values.chunks_exact_mut(other.values.len()) {
-        for (value, other) in pixels.iter_mut().zip(&other.values) {
+        for (value, other) in pixels.iter_mut().zip(other.values.iter()) {
             work(value, *other);
         }
     }

@@ -46,7 +46,7 @@ impl Rest {
         let mut inputs = Vec::new();
         for (id, map) in self.inputs.iter().zip(maps) {
             let shape = [1, map.rows, map.columns, map.channels];
-            let tensor = NdTensor::from_data(shape, map.values);
+            let tensor = NdTensor::from_data(shape, map.values.into_vec());
             // There the channels are planes.
             inputs.push((*id, tensor.permuted([0, 3, 1, 2]).to_tensor()));
             worker.scratch.give(tensor.into_data());
@@ -57,7 +57,7 @@ impl Rest {
         let [output] = outputs.map_err(|error| error.to_string())?;
         let output: rten_tensor::Tensor<f32> =
             output.into_tensor().ok_or_else(|| "its output is of another type".to_owned())?;
-        Ok(Output { last: output.shape().last().copied().unwrap_or(0), values: output.into_data() })
+        Ok(Output { last: output.shape().last().copied().unwrap_or(0), values: output.into_data().into() })
     }
 }
 

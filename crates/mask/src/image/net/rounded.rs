@@ -5,8 +5,11 @@
 
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_simd::ops::{BitOps, FloatOps, NarrowSaturate, NumOps, ToFloat};
-use rten_simd::{Isa, Simd, SimdOp};
+use rten_simd::{Isa, SimdOp, SimdUnaryOp};
 use rten_tensor::NdTensorView;
+use rten_vecmath::{Sigmoid, Silu};
+
+use super::op::{Activation, Gelu};
 
 /// Rows of less values are not worth it; no processor takes more bytes at once.
 const ROW_MIN: usize = 64;
@@ -28,7 +31,14 @@ pub(super) struct Rounded {
     sums: Vec<i32>,
 }
 
-/// Rows of values, rounded.
+/// Makes a buffer long enough. It does not become shorter again: what comes later needs no filling.
+fn at_least<T: Clone + Default>(buffer: &mut Vec<T>, length: usize) {
+    if buffer.len() < length {
+        buffer.resize(length, T::default());
+    }
+}
+
+/// Rows of values, rounded; each as long as what it held most.
 #[derive(Default)]
 pub(super) struct Rows {
     values: Vec<u8>,
@@ -70,31 +80,51 @@ impl Rounded {
         self.packed.rows()
     }
 
-    /// Multiplies rows of values with the matrix and adds the bias to each.
+    /// Multiplies rows of values with the matrix, adds the bias to each and does what follows.
     pub(super) fn multiply(
         &self,
         values: &[f32],
         bias: &[f32],
+        activation: Activation,
         product: &mut [f32],
         rows: &mut Rows,
     ) -> Result<(), String> {
         let length = self.packed.rows();
         let count = values.len().checked_div(length).unwrap_or(0);
-        rows.values.resize(values.len(), 0);
-        rows.scales.resize(count, 0.0);
-        rows.zeros.resize(count, 0);
-        rows.sums.resize(product.len(), 0);
+        at_least(&mut rows.values, values.len());
+        at_least(&mut rows.scales, count);
+        at_least(&mut rows.zeros, count);
+        at_least(&mut rows.sums, product.len());
         Round { values, length, rows }.dispatch();
         let shape = [count, length];
-        let matrix =
-            NdTensorView::try_from_data(shape, rows.values.as_slice()).map_err(|error| error.to_string())?;
+        let bytes = rows.values.get(..count * length).unwrap_or_default();
+        let matrix = NdTensorView::try_from_data(shape, bytes).map_err(|error| error.to_string())?;
+        let sums = rows.sums.get_mut(..product.len()).unwrap_or_default();
         let inputs = (GemmInputA::Unpacked(matrix), GemmInputB::Packed(&self.packed));
         EXECUTOR
-            .with(|executor| executor.gemm(&mut rows.sums, inputs.0, inputs.1, GemmOptions::default()))
+            .with(|executor| executor.gemm(sums, inputs.0, inputs.1, GemmOptions::default()))
             .map_err(|error| error.to_string())?;
-        Scale { rows, of: self, bias, product }.dispatch();
+        Scale { rows, of: self, bias, activation, product }.dispatch();
         Ok(())
     }
+}
+
+/// Vectors at once: as many as give one of bytes.
+const BLOCK: usize = 4;
+
+/// Lanes of the longest vector.
+const LANES_MAX: usize = ROW_MIN / BLOCK;
+
+/// What is left of lanes if each half is laid upon the other: a few steps where one lane after the other takes as many as there are.
+#[inline(always)]
+fn halved(mut lanes: [f32; LANES_MAX], pick: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut left = lanes.as_mut_slice();
+    while left.len() > 1 {
+        let right;
+        (left, right) = left.split_at_mut(left.len() / 2);
+        left.iter_mut().zip(right).for_each(|(left, right)| *left = pick(*left, *right));
+    }
+    left.first().copied().unwrap_or_default()
 }
 
 /// Rounds rows of values.
@@ -116,24 +146,36 @@ impl SimdOp for Round<'_> {
             self.values.chunks_exact(self.length).zip(self.rows.values.chunks_exact_mut(self.length));
         let scales = self.rows.scales.iter_mut().zip(&mut self.rows.zeros);
         for ((values, bytes), (scale, zero)) in values.zip(scales) {
-            let (mut low, mut high) = (floats.zero(), floats.zero());
-            for begin in (0..self.length).step_by(lanes) {
+            let (mut low, mut high) = ([floats.zero(); BLOCK], [floats.zero(); BLOCK]);
+            for begin in (0..self.length).step_by(BLOCK * lanes) {
                 // The last block ends with the row.
-                let Some(values) = values.get(begin.min(self.length - lanes)..) else { continue };
-                let values = floats.load(values);
-                (low, high) = (floats.min(low, values), floats.max(high, values));
+                let begin = begin.min(self.length - BLOCK * lanes);
+                let Some(values) = values.get(begin..) else { continue };
+                let values = floats.load_many::<BLOCK>(values);
+                for ((low, high), value) in low.iter_mut().zip(&mut high).zip(values) {
+                    (*low, *high) = (floats.min(*low, value), floats.max(*high, value));
+                }
             }
-            let low = low.to_array().as_ref().iter().copied().fold(0.0, f32::min);
-            let high = high.to_array().as_ref().iter().copied().fold(0.0, f32::max);
-            *scale = ((high - low) / f32::from(u8::MAX)).max(f32::MIN_POSITIVE);
-            *zero = (-low / *scale).round_ties_even() as u8;
-            let (factor, shift) = (floats.splat(1.0 / *scale), wholes.splat(i32::from(*zero)));
-            for begin in (0..self.length).step_by(4 * lanes) {
-                let begin = begin.min(self.length - 4 * lanes);
+            // What a shorter vector leaves is zero, which every row is taken to have.
+            let mut ends = [[0.0; LANES_MAX]; 2];
+            let [a, b, c, d] = low;
+            floats.store(floats.min(floats.min(a, b), floats.min(c, d)), &mut ends[0]);
+            let [a, b, c, d] = high;
+            floats.store(floats.max(floats.max(a, b), floats.max(c, d)), &mut ends[1]);
+            let [low, high] = ends;
+            let low = halved(low, |a, b| if a < b { a } else { b });
+            let high = halved(high, |a, b| if a > b { a } else { b });
+            let width = (high - low).max(f32::MIN_POSITIVE * 256.0);
+            *scale = width * (1.0 / 255.0);
+            let factor = 255.0 / width;
+            *zero = (-low * factor).round_ties_even() as u8;
+            let (factor, shift) = (floats.splat(factor), wholes.splat(i32::from(*zero)));
+            for begin in (0..self.length).step_by(BLOCK * lanes) {
+                let begin = begin.min(self.length - BLOCK * lanes);
                 let (Some(values), Some(bytes)) = (values.get(begin..), bytes.get_mut(begin..)) else {
                     continue;
                 };
-                let [a, b, c, d] = floats.load_many::<4>(values).map(
+                let [a, b, c, d] = floats.load_many::<BLOCK>(values).map(
                     #[inline(always)]
                     |values| wholes.add(floats.to_int_round(floats.mul(values, factor)), shift),
                 );
@@ -144,11 +186,12 @@ impl SimdOp for Round<'_> {
     }
 }
 
-/// Leads sums of rounded values back, and adds the bias.
+/// Leads sums of rounded values back, adds the bias and does what follows.
 struct Scale<'a> {
     rows: &'a Rows,
     of: &'a Rounded,
     bias: &'a [f32],
+    activation: Activation,
     product: &'a mut [f32],
 }
 
@@ -157,6 +200,49 @@ impl SimdOp for Scale<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
+        let floats = isa.f32();
+        match self.activation {
+            Activation::None => self.each(
+                isa,
+                #[inline(always)]
+                |value| value,
+            ),
+            Activation::Relu => self.each(
+                isa,
+                #[inline(always)]
+                |value| floats.max(value, floats.zero()),
+            ),
+            Activation::Gelu => self.each(
+                isa,
+                #[inline(always)]
+                |value| Gelu.eval(isa, value),
+            ),
+            Activation::Silu => self.each(
+                isa,
+                #[inline(always)]
+                |value| Silu {}.eval(isa, value),
+            ),
+            Activation::Sigmoid => self.each(
+                isa,
+                #[inline(always)]
+                |value| Sigmoid {}.eval(isa, value),
+            ),
+            Activation::HardSigmoid { alpha, beta } => self.each(
+                isa,
+                #[inline(always)]
+                |value| {
+                    let value = floats.mul_add(value, floats.splat(alpha), floats.splat(beta));
+                    floats.clamp(value, floats.zero(), floats.one())
+                },
+            ),
+        }
+    }
+}
+
+impl Scale<'_> {
+    /// With what follows on each sum.
+    #[inline(always)]
+    fn each<I: Isa>(self, isa: I, then: impl Fn(I::F32) -> I::F32) {
         let (floats, wholes) = (isa.f32(), isa.i32());
         let Rounded { scales: columns, sums: of_zero, .. } = self.of;
         let (lanes, length) = (floats.len(), columns.len());
@@ -177,7 +263,8 @@ impl SimdOp for Scale<'_> {
                 let Some(product) = product.get_mut(block) else { continue };
                 let sums = wholes.sub(wholes.load(sums), wholes.mul(zero, wholes.load(of_zero)));
                 let factors = floats.mul(scale, floats.load(columns));
-                floats.store(floats.mul_add(wholes.to_float(sums), factors, floats.load(bias)), product);
+                let sum = floats.mul_add(wholes.to_float(sums), factors, floats.load(bias));
+                floats.store(then(sum), product);
             }
         }
     }
@@ -206,7 +293,7 @@ mod tests {
                 return;
             };
             let mut product = vec![0.0; count * columns];
-            rounded.multiply(&values, &bias, &mut product, &mut Rows::default()).unwrap();
+            rounded.multiply(&values, &bias, Activation::None, &mut product, &mut Rows::default()).unwrap();
             for (row, product) in product.chunks_exact(columns).enumerate() {
                 let values = &values[row * length..][..length];
                 let largest = values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));

@@ -172,15 +172,15 @@ fn body(net: &mut Writer) -> String {
 }
 
 fn picture(rows: usize, columns: usize) -> Map {
-    let values = (0..rows * columns * 3).map(|at| number(at * 3 + 1) * 2.0 - 1.0).collect();
-    Map { rows, columns, channels: 3, values }
+    let values: Vec<f32> = (0..rows * columns * 3).map(|at| number(at * 3 + 1) * 2.0 - 1.0).collect();
+    Map { rows, columns, channels: 3, values: values.into() }
 }
 
 /// What `rten` gives: the axes' lengths and the values.
 fn reference(bytes: &[u8], picture: &Map) -> (Vec<usize>, Vec<f32>) {
     let model: Model = ModelOptions::with_ops(OpRegistry::with_all_ops()).load(bytes.to_vec()).unwrap();
     let shape = [1, picture.rows, picture.columns, 3];
-    let tensor = NdTensor::from_data(shape, picture.values.clone());
+    let tensor = NdTensor::from_data(shape, picture.values.to_vec());
     let planes = tensor.permuted([0, 3, 1, 2]).to_tensor();
     let output: rten_tensor::Tensor<f32> =
         model.run_one(planes.view().into(), None).unwrap().into_tensor().unwrap();
@@ -216,8 +216,58 @@ fn every_operation_gives_what_rten_gives() {
     }
     // Too small for its windows, and not of three channels.
     assert!(net.run(picture(1, 1), &mut worker).is_err());
-    let grey = Map { rows: 20, columns: 20, channels: 1, values: vec![0.0; 400] };
+    let grey = Map { rows: 20, columns: 20, channels: 1, values: vec![0.0; 400].into() };
     assert!(matches!(net.pixels(grey, &mut worker), Err(ImageError::Run { model: "test", .. })));
+}
+
+/// A convolution to four times the channels and back.
+fn there_and_back(net: &mut Writer, input: &str, channels: usize) -> String {
+    let wide = net.convolution(input, [4 * channels, channels, 1, 1], vec![]);
+    let wide = net.gelu(&wide);
+    net.convolution(&wide, [channels, 4 * channels, 1, 1], vec![])
+}
+
+#[test]
+fn what_is_joined_gives_what_rten_gives() {
+    let mut net = Writer::default();
+    let first = net.convolution("x", [20, 3, 3, 3], padded([1; 4], [1, 1], 1));
+    let first = net.node("Relu", &[&first], vec![]);
+    let other = net.convolution(&first, [20, 1, 5, 5], padded([2; 4], [1, 1], 20));
+    let pair = there_and_back(&mut net, &other, 20);
+    // A sum with what it is made of, from either side.
+    let sum = net.node("Add", &[&pair, &other], vec![]);
+    let pair = there_and_back(&mut net, &sum, 20);
+    let sum = net.node("Add", &[&sum, &pair], vec![]);
+    // One pixel is added to all.
+    let mean = net.node("GlobalAveragePool", &[&sum], vec![]);
+    let mean = there_and_back(&mut net, &mean, 20);
+    let shifted = net.node("Add", &[&sum, &mean], vec![]);
+    let turned = net.node("Add", &[&shifted, &mean], vec![]);
+    // Side by side under a window, and a third that is also taken elsewhere.
+    let narrow = net.convolution(&turned, [7, 20, 1, 1], vec![]);
+    let sides = net.node("Concat", &[&narrow, &first, &other], vec![Integer("axis", 1)]);
+    let under = net.convolution(&sides, [32, 47, 3, 3], padded([1; 4], [2, 2], 1));
+    let twice = net.convolution(&under, [32, 32, 1, 1], vec![]);
+    let doubled = net.node("Add", &[&twice, &twice], vec![]);
+    let again = net.node("Concat", &[&doubled, &under], vec![Integer("axis", 1)]);
+    let again_pooled = net.node("GlobalAveragePool", &[&again], vec![]);
+    let scaled = net.node("Mul", &[&again, &again_pooled], vec![]);
+    let output = net.convolution(&scaled, [5, 64, 1, 1], vec![]);
+    let bytes = net.bytes(&output);
+    let net = Net::load("test", &bytes).unwrap();
+    assert!(net.rest.is_none(), "all of it is known");
+    let mut worker = Worker::default();
+    for (rows, columns) in [(40, 61), (9, 300), (3, 3), (24, 2)] {
+        let picture = picture(rows, columns);
+        let (_, expected) = reference(&bytes, &picture);
+        let found = net.run(picture, &mut worker).unwrap();
+        assert_eq!(found.last, 5);
+        // The channels are planes there.
+        let planes = found.values.chunks_exact(5);
+        let planes: Vec<f32> = (0..5).flat_map(|at| planes.clone().map(move |pixel| pixel[at])).collect();
+        let difference = difference(&planes, &expected);
+        assert!(difference < 0.02, "{rows} x {columns}: {difference}");
+    }
 }
 
 #[test]
@@ -262,7 +312,7 @@ fn a_network_of_unknown_operations_runs_all_the_same() {
     let picture = picture(5, 7);
     let (_, expected) = reference(&bytes, &picture);
     let net = Net::load("test", &bytes).unwrap();
-    assert_eq!(net.run(picture, &mut Worker::default()).unwrap().values, expected);
+    assert_eq!(net.run(picture, &mut Worker::default()).unwrap().values.to_vec(), expected);
 }
 
 #[test]
@@ -292,7 +342,8 @@ fn the_models_give_what_rten_gives() {
             row % 24 > 6 && number(column / 3) > 0.5 && number(row / 24 * 911 + column / 40) > 0.3
         };
         let pixels = (0..rows * columns).map(|at| if ink(at / columns, at % columns) { -1.0 } else { 1.0 });
-        Map { rows, columns, channels: 3, values: pixels.flat_map(|value| [value; 3]).collect() }
+        let values: Vec<f32> = pixels.flat_map(|value| [value; 3]).collect();
+        Map { rows, columns, channels: 3, values: values.into() }
     };
     let mut worker = Worker::default();
     let detector = Net::load("detection", &detection).unwrap();
