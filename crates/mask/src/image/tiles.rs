@@ -32,7 +32,7 @@ const OVERVIEW_HEIGHT_MIN: f32 = 16.0;
 /// A page of print is first looked at in half its size or less: a quarter of the work, and for print of usual size all of it.
 const PAGE_SCALE_MAX: f32 = 0.5;
 /// Its longer side is then no longer than this.
-const PAGE_SIDE: f32 = 1200.0;
+const PAGE_SIDE: f32 = 960.0;
 /// The same as [`OVERVIEW_HEIGHT_MIN`] there.
 const PAGE_HEIGHT_MIN: f32 = 12.0;
 /// Rows of its tiles: more than one, so that each processor has its own.
