@@ -123,11 +123,9 @@ impl Joining {
     ) -> Option<(Box<Dense>, Vec<Value>)> {
         (self.takers.get(value) == Some(&1)).then_some(())?;
         let place = self.ops.get_mut(self.values.get(value)?.checked_sub(1)?)?;
-        match place {
-            Some((Op::Dense(dense), inputs)) if is_right(dense, inputs.len()) => match place.take() {
-                Some((Op::Dense(dense), inputs)) => Some((dense, inputs)),
-                _ => None,
-            },
+        let is_own = |(op, inputs): &mut (Op, Vec<Value>)| matches!(op, Op::Dense(dense) if is_right(dense, inputs.len()));
+        match place.take_if(is_own)? {
+            (Op::Dense(dense), inputs) => Some((dense, inputs)),
             _ => None,
         }
     }

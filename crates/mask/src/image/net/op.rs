@@ -70,14 +70,25 @@ pub(super) enum Pads {
 
 impl Activation {
     pub(super) fn apply(self, values: &mut [f32]) {
-        match self {
-            Self::None => {}
-            Self::Relu => values.iter_mut().for_each(|value| *value = value.max(0.0)),
-            Self::Gelu => Gelu.map_mut(values),
-            Self::Silu => Silu {}.map_mut(values),
-            Self::Sigmoid => Sigmoid {}.map_mut(values),
+        if self != Self::None {
+            self.map_mut(values);
+        }
+    }
+}
+
+impl SimdUnaryOp<f32> for Activation {
+    #[inline(always)]
+    fn eval<I: Isa>(&self, isa: I, value: I::F32) -> I::F32 {
+        let ops = isa.f32();
+        match *self {
+            Self::None => value,
+            Self::Relu => ops.max(value, ops.zero()),
+            Self::Gelu => Gelu.eval(isa, value),
+            Self::Silu => Silu {}.eval(isa, value),
+            Self::Sigmoid => Sigmoid {}.eval(isa, value),
             Self::HardSigmoid { alpha, beta } => {
-                values.iter_mut().for_each(|value| *value = (alpha * *value + beta).clamp(0.0, 1.0));
+                let value = ops.mul_add(value, ops.splat(alpha), ops.splat(beta));
+                ops.clamp(value, ops.zero(), ops.one())
             }
         }
     }
@@ -87,7 +98,7 @@ impl Activation {
 ///
 /// The normal distribution is an odd polynomial of the value's share of [`Gelu::END`], fitted for the least difference, that
 /// ends at 0 and 1.
-pub(super) struct Gelu;
+struct Gelu;
 
 impl Gelu {
     const END: f32 = 3.6;

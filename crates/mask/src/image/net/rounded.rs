@@ -7,9 +7,8 @@ use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix
 use rten_simd::ops::{BitOps, FloatOps, NarrowSaturate, NumOps, ToFloat};
 use rten_simd::{Isa, SimdOp, SimdUnaryOp};
 use rten_tensor::NdTensorView;
-use rten_vecmath::{Sigmoid, Silu};
 
-use super::op::{Activation, Gelu};
+use super::op::Activation;
 
 /// Rows of less values are not worth it; no processor takes more bytes at once.
 const ROW_MIN: usize = 64;
@@ -200,49 +199,6 @@ impl SimdOp for Scale<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        let floats = isa.f32();
-        match self.activation {
-            Activation::None => self.each(
-                isa,
-                #[inline(always)]
-                |value| value,
-            ),
-            Activation::Relu => self.each(
-                isa,
-                #[inline(always)]
-                |value| floats.max(value, floats.zero()),
-            ),
-            Activation::Gelu => self.each(
-                isa,
-                #[inline(always)]
-                |value| Gelu.eval(isa, value),
-            ),
-            Activation::Silu => self.each(
-                isa,
-                #[inline(always)]
-                |value| Silu {}.eval(isa, value),
-            ),
-            Activation::Sigmoid => self.each(
-                isa,
-                #[inline(always)]
-                |value| Sigmoid {}.eval(isa, value),
-            ),
-            Activation::HardSigmoid { alpha, beta } => self.each(
-                isa,
-                #[inline(always)]
-                |value| {
-                    let value = floats.mul_add(value, floats.splat(alpha), floats.splat(beta));
-                    floats.clamp(value, floats.zero(), floats.one())
-                },
-            ),
-        }
-    }
-}
-
-impl Scale<'_> {
-    /// With what follows on each sum.
-    #[inline(always)]
-    fn each<I: Isa>(self, isa: I, then: impl Fn(I::F32) -> I::F32) {
         let (floats, wholes) = (isa.f32(), isa.i32());
         let Rounded { scales: columns, sums: of_zero, .. } = self.of;
         let (lanes, length) = (floats.len(), columns.len());
@@ -264,7 +220,7 @@ impl Scale<'_> {
                 let sums = wholes.sub(wholes.load(sums), wholes.mul(zero, wholes.load(of_zero)));
                 let factors = floats.mul(scale, floats.load(columns));
                 let sum = floats.mul_add(wholes.to_float(sums), factors, floats.load(bias));
-                floats.store(then(sum), product);
+                floats.store(self.activation.eval(isa, sum), product);
             }
         }
     }
